@@ -219,6 +219,7 @@ pub fn request(patient: u32, service: &str, date: &str, text: &str, model: ReadM
         date: date.parse().expect("a valid date"),
         requested_time: RequestedTime::Text(text.to_owned()),
         stated_period: None,
+        unread_text: None,
         rules: model.into(),
     }
 }

@@ -65,9 +65,9 @@ pub(crate) fn reservation_from(uuid: Uuid) -> ReservationId {
     ReservationId::parse(uuid.to_string()).expect("a UUID is an id")
 }
 
-/// The closure that a key names on one day.
-pub(crate) fn named_closure(key: &IdempotencyKey, date: NaiveDate) -> ClosureId {
-    closure_from(Uuid::new_v5(&CLOSURES, format!("{date}/{}", key.as_str()).as_bytes()))
+/// The closure that a key of a member of staff names on one day.
+pub(crate) fn named_closure(key: &IdempotencyKey, owner: &str, date: NaiveDate) -> ClosureId {
+    closure_from(Uuid::new_v5(&CLOSURES, format!("{date}/{} {owner}", key.as_str()).as_bytes()))
 }
 
 /// The closure id for a UUID.

@@ -51,21 +51,11 @@ impl RequestedTime {
             Self::Period(period) => InterpretedTime::without_text(ParsedTime::Period(period)),
             Self::Text(text) => {
                 let text = requested_time::without_invisible(text);
-                if let Some(time) = first_hour(&text) {
-                    return InterpretedTime::without_text(ParsedTime::At(time));
-                }
                 let parsed_time = requested_time::parse(&text);
                 InterpretedTime::from_text(text, parsed_time, parsed_time)
             }
         }
     }
-}
-
-/// A time of the first hour as the lists of free times write it, `00:MM`. In rows of the old system such a text is often a
-/// placeholder, so the grammar leaves it to review; a client that books it wants it.
-fn first_hour(text: &str) -> Option<ClockTime> {
-    let time: ClockTime = text.trim().parse().ok()?;
-    (time.minutes() < 60).then_some(time)
 }
 
 impl InterpretedTime {
@@ -103,14 +93,6 @@ mod tests {
     fn a_time_beside_a_character_that_nobody_sees_is_read() {
         let time = RequestedTime::Text("10:00\u{200b}".to_owned()).interpret();
         assert_eq!((time.plain_text.as_deref(), time.sealed_text), (Some("10:00"), None));
-    }
-
-    #[test]
-    fn a_time_of_the_first_hour_can_be_asked_for() {
-        let time = RequestedTime::Text("00:30".to_owned()).interpret();
-        assert_eq!(time.parsed_time, ParsedTime::At("00:30".parse().unwrap()));
-        let time = RequestedTime::Text("24:00".to_owned()).interpret();
-        assert_eq!(time.parsed_time, ParsedTime::Ambiguous(Ambiguity::ImpossibleTime));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod token;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hours::Hours;
 use crate::time::{ClockTime, Period};
 use crate::value::without_ignorable;
 use crate::vocabulary::vocabulary;
@@ -67,6 +68,15 @@ pub fn parse(text: &str) -> ParsedTime {
         return ParsedTime::Ambiguous(Ambiguity::NotATime);
     }
     parsed_time
+}
+
+/// A time as the lists of free times write it, `HH:MM`, where [`parse`] is in doubt: in rows of the old system `00:00` is
+/// often a placeholder, and an hour from 1 to 6 may be one of the afternoon. A client that sends the start that it was
+/// offered means that start.
+pub fn parse_offered(text: &str, hours: &Hours) -> Option<ClockTime> {
+    let time: ClockTime = without_ignorable(text).trim().parse().ok()?;
+    let is_offered = time.minutes() < 60 || hours.week().any(|(_, slot)| slot.span.contains(time));
+    (is_offered && matches!(parse(text), ParsedTime::Ambiguous(_))).then_some(time)
 }
 
 /// A text without the characters that nobody sees, if that makes it readable: they came with a time that was copied. Any

@@ -51,6 +51,11 @@ impl<'a> Day<'a> {
         Self { is_for_desk: true, ..self }
     }
 
+    /// The clinic's clock on the day.
+    pub(crate) const fn clock(&self) -> &DayClock {
+        &self.clock
+    }
+
     /// Whether a booking counts for the limits of the day.
     fn counts(&self, booking: &Booking) -> bool {
         let is_idle = booking.stranger.is_some()

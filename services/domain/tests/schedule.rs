@@ -427,7 +427,8 @@ fn any_command() -> impl Strategy<Value = ScheduleCommand> {
 
 /// The maximum number of occupied seats at any minute, counted without the code of the rules.
 fn busiest_minute(schedule: &DaySchedule) -> usize {
-    let spans: Vec<Span> = schedule.bookings().filter_map(|(_, booking)| booking.occupied()).collect();
+    let held = schedule.bookings().map(|(_, booking)| booking).filter(|booking| booking.status.holds_seat());
+    let spans: Vec<Span> = held.filter_map(|booking| booking.placement.span(booking.total_minutes)).collect();
     (0..24 * 60)
         .map(|minute| {
             spans.iter().filter(|span| span.start.minutes() <= minute && minute < span.end.minutes()).count()

@@ -48,6 +48,39 @@ async fn a_key_with_another_body_is_refused_whatever_differs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_bound_to_fields_that_decide_nothing() {
+    let app = app_on("dynamic").await;
+    let forms = [
+        json!({"preferred_time": "퇴근 후", "period": "AFTERNOON"}),
+        json!({"preferred_time": "퇴근 후", "period": "MORNING"}),
+        json!({"preferred_time": "퇴근 후"}),
+        json!({"preferred_time": "퇴근 후", "time_slot_start": "10:00"}),
+        json!({"preferred_time": "점심때쯤", "time_slot_start": "10:00"}),
+        json!({"preferred_time": null, "time_slot_start": "10:00"}),
+        json!({"preferred_time": null, "time_slot_start": "10:00", "period": "MORNING"}),
+    ];
+    for (key, first) in forms.iter().enumerate() {
+        let (key, birth_date) = (key.to_string(), format!("198{key}-01-01"));
+        let form = |fields: &Value| {
+            let mut form = form_with(fields.clone());
+            form["birth_date"] = json!(birth_date);
+            form["preferred_date"] = json!(format!("2026-12-1{}", 4 + key.parse::<u8>().unwrap() % 5));
+            form
+        };
+        let booked = book_with_key(&app, &key, &form(first)).await;
+        if booked.status != 200 {
+            assert_eq!(booked.code(), "TIME_SLOT_FULL");
+            continue;
+        }
+        for other in &forms {
+            let expected = if other == first { 200 } else { 422 };
+            let answer = book_with_key(&app, &key, &form(other)).await;
+            assert_eq!(answer.status.as_u16(), expected, "{first} {other} {}", answer.json);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_request_is_answered_with_the_booking_as_it_is_now() {
     let app = app_on("legacy").await;
     let first = book_with_key(&app, "tap-1", &form()).await.ok();
@@ -200,7 +233,15 @@ async fn a_closure_with_a_key_is_made_once_and_its_answer_says_whether_it_still_
         let refused = close(&changed).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (422, "IDEMPOTENCY_KEY_REUSED"), "{field}");
     }
+    let other = daybook_tests::app::token("other", daybook_api::Role::Admin).unwrap();
+    let request = app.post(CLOSE).bearer_auth(other).header("Idempotency-Key", "close-1");
+    let of_another = send(request.json(&body)).await.ok().json["closure"].clone();
+    assert_eq!(of_another["createdBy"], "other");
+    let id = of_another["id"].as_str().unwrap();
+    let path = format!("{CLOSE}?id={id}&date=2026-12-01");
+    send_json(&app, Method::DELETE, &path, &json!({})).await.ok();
     let id = first.json["closure"]["id"].as_str().unwrap();
+    assert_ne!(of_another["id"], id);
     let path = format!("{CLOSE}?id={id}&date=2026-12-01");
     send_json(&app, Method::DELETE, &path, &json!({})).await.ok();
     assert_eq!(close(&body).await.ok().json["closure"]["isActive"], false);

@@ -4,7 +4,7 @@ use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Response, app_on, book, form_with, get, reservation_id, send_json, set_share};
+use crate::client::{Response, app_on, book, form_with, get, reservation_id, send, send_json, set_share};
 
 /// A Tuesday.
 const DATE: &str = "2026-12-01";
@@ -92,6 +92,56 @@ async fn the_first_hour_of_a_day_is_listed_taken_and_shown() {
             assert_eq!(seen.json["reservation"]["preferredTime"], shown, "{model}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_offered_start_is_booked_by_the_text_that_offers_it_and_shown_to_its_patient() {
+    for model in ["legacy", "dynamic"] {
+        let app = app_on(model).await;
+        set_hours(&app, 2, json!([{"period": "MORNING", "startTime": "00:00", "endTime": "08:00"}])).await;
+        for start in ["00:30", "01:30", "03:00", "06:30"] {
+            assert!(available(&app, "WRINKLE_BOTOX").await.contains(&start.to_owned()), "{model} {start}");
+            let booked = book_at(&app, "WRINKLE_BOTOX", start).await.ok();
+            let shown = &booked.json["reservation"];
+            assert_eq!((&shown["preferred_time"], &shown["needsReview"]), (&json!(start), &Value::Null));
+            assert!(!available(&app, "WRINKLE_BOTOX").await.contains(&start.to_owned()), "{model} {start}");
+            let own = json!({"phone": "010-1234-5678", "birth_date": "1990-01-01"});
+            for percent in [0.0, 100.0] {
+                set_share(&app, percent).await;
+                let own = send(app.post("/api/public/reservations/check").json(&own)).await.ok();
+                let own = &own.json["reservations"][0];
+                assert!(own["preferred_time"].as_str().is_some_and(|text| text.contains(start)), "{own}");
+            }
+            let path = format!("/api/reservations/{}", reservation_id(&booked));
+            let stay = json!({"preferredTime": start, "timeSlotStart": start, "adminNotes": start});
+            send_json(&app, Method::PATCH, &path, &stay).await.ok();
+            send_json(&app, Method::PATCH, &path, &json!({"preferredTime": "07:00"})).await.ok();
+            send_json(&app, Method::PATCH, &path, &json!({"preferredTime": start})).await.ok();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_that_may_be_of_the_afternoon_is_read_by_the_half_day_beside_it() {
+    let app = app_on("dynamic").await;
+    let booked = async |time: Value| {
+        let booked = book(&app, &form_with(time)).await.ok();
+        let booked = &booked.json["reservation"];
+        (booked["preferred_time"].as_str().unwrap().to_owned(), booked["needsReview"] == true)
+    };
+    let at_two = json!({"preferred_time": "2:00", "period": "AFTERNOON"});
+    assert_eq!(booked(at_two).await, ("오후 2:00".to_owned(), false));
+    let at_four = json!({"preferred_time": "04:00", "period": "AFTERNOON"});
+    assert_eq!(booked(at_four).await, ("오후 04:00".to_owned(), false));
+    let evening = json!({"preferred_time": "퇴근 후", "period": "AFTERNOON"});
+    assert_eq!(booked(evening).await, ("오후 퇴근 후".to_owned(), true), "the half-day reaches the desk");
+    assert_eq!(booked(json!({"preferred_time": "2시"})).await, ("2시".to_owned(), true));
+    for (start, text) in [("10:00", "2시"), ("10:00", "11시"), ("15:00", "2:00")] {
+        let refused = book(&app, &form_with(json!({"time_slot_start": start, "preferred_time": text}))).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (400, "INVALID_FIELD"), "{start} {text}");
+    }
+    let label = json!({"time_slot_start": "16:00", "preferred_time": "4시"});
+    assert_eq!(book(&app, &form_with(label)).await.code(), "TIME_SLOT_FULL", "it is the same time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

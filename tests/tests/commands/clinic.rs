@@ -168,6 +168,7 @@ pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, text: &str) -
         date,
         requested_time: RequestedTime::Text(text.to_owned()),
         stated_period: None,
+        unread_text: None,
         rules: RuleSet::Dynamic,
     }
 }

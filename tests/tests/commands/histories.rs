@@ -94,7 +94,8 @@ async fn run(commands: Commands, date: NaiveDate, patient: u32, plan: BookingPla
 
 /// Returns the maximum number of simultaneous bookings.
 fn peak(schedule: &DaySchedule) -> usize {
-    let spans: Vec<_> = schedule.bookings().filter_map(|(_, booking)| booking.occupied()).collect();
+    let held = schedule.bookings().map(|(_, booking)| booking).filter(|booking| booking.status.holds_seat());
+    let spans: Vec<_> = held.filter_map(|booking| booking.placement.span(booking.total_minutes)).collect();
     let at = |minute: u32| {
         let time = ClockTime::new(minute / 60, minute % 60).unwrap();
         spans.iter().filter(|span| span.contains(time)).count()

@@ -76,6 +76,23 @@ pub struct Reservation {
     pub needs_review: bool,
 }
 
+impl Reservation {
+    /// Whether its text names a time or a half-day. The dynamic view writes times as the lists of free times do, which the
+    /// grammar alone does not read in the early morning.
+    pub fn is_time_read(&self) -> bool {
+        !self.needs_review || !matches!(self.named_time(), ParsedTime::Ambiguous(_))
+    }
+
+    /// Whether it has a clock time.
+    pub fn has_clock_time(&self) -> bool {
+        self.time_slot_start.is_some() || matches!(self.named_time(), ParsedTime::At(_))
+    }
+
+    fn named_time(&self) -> ParsedTime {
+        requested_time::parse_stored(&self.preferred_time)
+    }
+}
+
 /// The same columns from either view, with a time by a clinic-specific rule represented alike. The reservation's own
 /// columns are also available as `r`. The service is one array of id, code, name and, in the dynamic view, enum value:
 /// one value from a subquery is cheaper than several from a join.

@@ -10,7 +10,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{NaiveDate, TimeDelta};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::{Phone, Region};
-use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{ServiceId, Status};
 use daybook_projections::Question;
@@ -117,10 +116,7 @@ impl OwnReservation {
             Language::English => english(),
         };
         // An unreadable time text may contain personal details, so it is not shown.
-        let preferred_time = match requested_time::parse_stored(&reservation.preferred_time) {
-            ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
-            ParsedTime::Ambiguous(_) => None,
-        };
+        let preferred_time = Some(&reservation.preferred_time).filter(|_| reservation.is_time_read());
         Self {
             id: reservation.id.clone(),
             patient_name: mask::name(&reservation.patient_name),
@@ -128,7 +124,7 @@ impl OwnReservation {
             service: reservation.service_code.clone(),
             service_name: service_name.or_else(|| reservation.service_name.clone()),
             preferred_date: reservation.preferred_date,
-            preferred_time,
+            preferred_time: preferred_time.cloned(),
             created_at: crate::staff::format_utc(reservation.created_at),
             needs_review: reservation.needs_review,
         }

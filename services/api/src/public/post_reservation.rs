@@ -50,7 +50,7 @@ pub(crate) async fn post_reservation(
     let body = Object::read(payload).await?;
     let (region, today) = (state.settings.region, state.commands.now_local().date());
     let catalog = state.commands.catalog();
-    let form = booking_form::parse(body, region, &catalog, today)?;
+    let form = booking_form::parse(body, region, (&catalog, &state.commands.hours()), today)?;
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
     let is_in_both_views = catalog.get(&form.service).is_some_and(|service| service.legacy.is_some());
     let read_model = context.booking_model(&state, &patient, is_in_both_views);
@@ -65,6 +65,7 @@ pub(crate) async fn post_reservation(
         date: form.date,
         requested_time: time.requested_time.clone(),
         stated_period: time.stated_period,
+        unread_text: time.unread_text,
         rules: read_model.into(),
     };
     let origin = context.origin(Actor::public(), Some(read_model));

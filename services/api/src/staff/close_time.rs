@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_commands::{ClosureOutcome, NewClosure};
-use daybook_domain::rules::impact;
+use daybook_domain::rules::{Day, impact};
 use daybook_domain::schedule::{Closure, DaySchedule};
 use serde::Serialize;
 
@@ -110,5 +110,6 @@ async fn close(
 /// The bookings in a closure, from the log: a booking of a moment ago is among them.
 fn conflicts(state: &State, schedule: &DaySchedule, closure: &Closure) -> Concerned {
     let hours = state.commands.hours();
-    Concerned::on_day(schedule, |booking| impact::is_hit_by_closure(schedule, &hours, closure, booking))
+    let day = Day::new(schedule, &hours, state.commands.now());
+    Concerned::on_day(schedule, |booking| impact::is_hit_by_closure(&day, closure, booking))
 }

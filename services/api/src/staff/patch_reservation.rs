@@ -49,7 +49,7 @@ pub(crate) async fn patch_reservation(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Permission::FrontDesk)?;
     let (id, expected_version) = (reservation_id(&request)?, if_match(request.headers())?);
-    let patch = PatchRequest::parse(Object::read(payload).await?)?;
+    let patch = PatchRequest::parse(Object::read(payload).await?, &state.commands.hours())?;
     let found = find_reservation(&state, &context, &staff, &id).await?;
     let outcome = change(&state, &context, &staff, &found, expected_version, &patch).await;
     let outcome = outcome.map_err(|problem| problem.in_fields(&patch.fields()))?;

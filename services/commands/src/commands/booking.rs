@@ -59,6 +59,9 @@ pub struct NewReservation {
     pub requested_time: RequestedTime,
     /// The half-day that the client sent beside a clock time.
     pub stated_period: Option<Period>,
+    /// A text that the client sent beside a clock time and that nobody can read. It decides nothing, but a repeated request
+    /// has it again.
+    pub unread_text: Option<String>,
     /// The rule set that decides.
     pub rules: RuleSet,
 }
@@ -150,6 +153,7 @@ impl Commands {
         let (date, (form, time)) = (request.date.to_string(), request.requested_time.canonical());
         let texts = [details.as_str(), request.service.as_str(), &date, form, &time];
         let texts = texts.into_iter().chain(request.stated_period.map(Period::as_str));
+        let texts = texts.chain(request.unread_text.as_deref());
         let parts: Vec<&[u8]> =
             std::iter::once(&subject.as_bytes()[..]).chain(texts.map(str::as_bytes)).collect();
         self.fingerprint(BOOKING, &parts)

@@ -96,7 +96,7 @@ impl Commands {
     ) -> Result<ClosureOutcome, CommandError> {
         let NewClosure { key, time, service, reason } = request;
         let id = match &key {
-            Some(key) => named_closure(key, date),
+            Some(key) => named_closure(key, origin.actor.as_str(), date),
             None => closure_from(Uuid::now_v7()),
         };
         let fingerprint = self.closure_fingerprint(date, time, service.as_ref(), reason.as_deref());

@@ -11,23 +11,23 @@ use crate::schedule::{Booking, Closure, DaySchedule, SlotAssignment};
 use crate::time::{ClinicNow, ClockTime, Period, Span};
 
 /// Whether a closure concerns a booking: it overlaps the time or the half-day, or nobody knows the time yet.
-pub fn is_hit_by_closure(
-    schedule: &DaySchedule,
-    hours: &Hours,
-    closure: &Closure,
-    booking: &Booking,
-) -> bool {
+pub fn is_hit_by_closure(day: &Day<'_>, closure: &Closure, booking: &Booking) -> bool {
+    let closed = day.clock.interval(closure.span);
+    let is_closed = |span| day.clock.interval(span).overlaps(closed);
     if !booking.status.is_open() || !closure.applies_to(&booking.service) {
         return false;
     }
     match booking.placement {
-        SlotAssignment::At { .. } => booking.occupied().is_some_and(|span| span.overlaps(closure.span)),
+        SlotAssignment::At { .. } => {
+            let occupied = booking.placement.interval(&day.clock, booking.total_minutes);
+            occupied.is_some_and(|occupied| occupied.overlaps(closed))
+        }
         SlotAssignment::Period(period) => {
             let is_own = |slot: &&ClinicSlot| slot.period == period && slot.admits(&booking.service);
-            let mut spans = hours.on(schedule.date).filter(is_own).map(|slot| slot.span).peekable();
+            let mut spans = day.hours.on(day.schedule.date).filter(is_own).map(|slot| slot.span).peekable();
             match spans.peek() {
-                Some(_) => spans.any(|span| span.overlaps(closure.span)),
-                None => half(period).is_some_and(|span| span.overlaps(closure.span)),
+                Some(_) => spans.any(is_closed),
+                None => half(period).is_some_and(is_closed),
             }
         }
         SlotAssignment::Review(_) => true,

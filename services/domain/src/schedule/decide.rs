@@ -109,7 +109,7 @@ fn decide_request(
     if let Some(pending) = double_click(schedule, &request) {
         return Err(Rejection::AlreadyRequested(pending.clone()));
     }
-    check_patient_bounds(schedule, &request, &placement, service.duration)?;
+    check_patient_bounds(schedule, &request, &placement, service.duration, day.clock())?;
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,

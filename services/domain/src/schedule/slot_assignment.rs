@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hours::Hours;
 use crate::requested_time::{self, Ambiguity, ParsedTime};
-use crate::time::{ClockTime, Minutes, Period, Span};
+use crate::time::{ClockTime, DayClock, Interval, Minutes, Period, Span};
 
 /// The slot that a requested time got on its day.
 ///
@@ -62,6 +62,11 @@ impl SlotAssignment {
     /// The time that a booking of `total` minutes occupies. The only place that computes the end of a booking.
     pub fn span(&self, total: Minutes) -> Option<Span> {
         self.start().map(|start| Span::from_start(start, total))
+    }
+
+    /// The time that really passes during a treatment of `total` minutes.
+    pub fn interval(&self, clock: &DayClock, total: Minutes) -> Option<Interval> {
+        self.start().map(|start| Interval::from_start(clock.instant(start), total))
     }
 
     /// The text for the old free-text column if the client sent none: a time, 오전 or 오후; `None` while under review.

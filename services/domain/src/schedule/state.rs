@@ -99,11 +99,6 @@ impl Booking {
         let booking = Self::new(e.subject, &e.service, e.placement, e.status);
         Self { is_reviewable: booking.is_reviewable || e.wish.is_none(), patient: e.patient, ..booking }
     }
-
-    /// The time it occupies, if it has a start and holds a seat.
-    pub fn occupied(&self) -> Option<Span> {
-        if self.status.holds_seat() { self.placement.span(self.total_minutes) } else { None }
-    }
 }
 
 /// A span of time that is closed to new bookings.

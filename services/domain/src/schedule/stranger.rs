@@ -11,7 +11,7 @@ use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, DaySchedule};
 use crate::id::ServiceId;
-use crate::time::Minutes;
+use crate::time::{DayClock, Interval, Minutes};
 
 /// What a stranger's request brings to its decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,10 +153,12 @@ pub(super) fn check_patient_bounds(
     request: &RequestReservation,
     placement: &SlotAssignment,
     treatment: Minutes,
+    clock: &DayClock,
 ) -> Result<(), Rejection> {
     let Some(stranger) = &request.stranger else { return Ok(()) };
+    let requested = (&request.service, placement, placement.interval(clock, treatment));
     let is_own = |booking: &Booking| booking.status.is_open() && booking.patient == Some(request.patient);
-    let is_same_time = |booking: &Booking| overlaps(booking, &request.service, placement, treatment);
+    let is_same_time = |booking: &Booking| overlaps(booking, requested, clock);
     let overlap = schedule.bookings().any(|(_, booking)| is_own(booking) && is_same_time(booking));
     if overlap && !stranger.may_overlap {
         return Err(Rejection::OverlappingBooking);
@@ -167,9 +169,13 @@ pub(super) fn check_patient_bounds(
 /// Whether a booking and a request of one patient are for the same time. The buffer after a treatment takes the clinic's time,
 /// not the patient's. Without two times, they are if they are for the same service in the same half-day, or both wait for a
 /// review.
-fn overlaps(booking: &Booking, service: &ServiceId, placement: &SlotAssignment, treatment: Minutes) -> bool {
-    let own = booking.placement.span(booking.treatment.unwrap_or(booking.total_minutes));
-    match (own, placement.span(treatment)) {
+fn overlaps(
+    booking: &Booking,
+    (service, placement, requested): (&ServiceId, &SlotAssignment, Option<Interval>),
+    clock: &DayClock,
+) -> bool {
+    let own = booking.placement.interval(clock, booking.treatment.unwrap_or(booking.total_minutes));
+    match (own, requested) {
         (Some(own), Some(requested)) => own.overlaps(requested),
         (None, _) | (_, None) => {
             booking.service == *service && booking.placement.period() == placement.period()

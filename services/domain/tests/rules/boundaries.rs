@@ -1,9 +1,12 @@
 //! Half-days, stretches that meet, midnight, and the end of today.
 
+use std::str::FromStr;
+
 use RuleSet::{Dynamic, Legacy};
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
 use daybook_domain::requested_time::{Ambiguity, ParsedTime};
-use daybook_domain::schedule::Rejection;
+use daybook_domain::rules::{Day, impact};
+use daybook_domain::schedule::{Closure, Rejection};
 use daybook_domain::time::DayOfWeek;
 use daybook_domain::{ClinicZone, Period, RuleSet};
 
@@ -196,6 +199,28 @@ fn what_is_left_of_today_has_to_be_open() {
         assert_eq!(clinic.check(BOTOX, AFTERNOON, rules), Ok(()), "{rules:?}");
         let clinic = clinic.clone().at("2026-12-15T05:30:00Z");
         assert_eq!(clinic.check(BOTOX, AFTERNOON, rules), CLOSED, "{rules:?}");
+    }
+}
+
+/// On the days on which clocks change, too: half of them are an hour longer or shorter than they look.
+#[test]
+fn a_closure_concerns_the_bookings_that_it_would_have_refused() {
+    let zone = ClinicZone::from_str("Europe/Berlin").unwrap();
+    for date in ["2027-03-28", "2027-10-31", "2027-06-01"] {
+        let empty = Clinic::on(date, zone).open([slot("00:00", "24:00")]);
+        for start in empty.offered(SKIN, Dynamic) {
+            let mut booked = empty.clone();
+            booked.book(SKIN, at(&start), Dynamic).unwrap();
+            let (_, booking) = booked.schedule.bookings().next().unwrap();
+            let day = Day::new(&booked.schedule, &booked.hours, booked.now);
+            for hour in 0..23 {
+                let closed = span(&format!("{hour:02}:15"), &format!("{:02}:15", hour + 1));
+                let refused = empty.clone().close(closed, None).check(SKIN, at(&start), Dynamic) == CLOSED;
+                let closure = Closure { span: closed, service: None, reason: None, fingerprint: None };
+                let is_hit = impact::is_hit_by_closure(&day, &closure, booking);
+                assert_eq!(is_hit, refused, "{date} {start} {closed:?}");
+            }
+        }
     }
 }
 

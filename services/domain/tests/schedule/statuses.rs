@@ -306,7 +306,7 @@ fn the_review_of_a_rejected_text_takes_no_seat_and_changes_no_status() {
     clinic = clinic.given(request(2, BOTOX, "14:00", Legacy));
     assert_eq!(clinic.when(review(1, at("14:00"))).unwrap().len(), 1);
     let booking = clinic.schedule.booking(&id(1)).unwrap();
-    assert_eq!((booking.status, booking.occupied()), (Status::Rejected, None));
+    assert_eq!((booking.status, booking.status.holds_seat()), (Status::Rejected, false));
 }
 
 /// The status that a change may lead to, written down once more without the table.

@@ -57,6 +57,7 @@ pub(super) async fn book(environment: &RehearsalEnvironment) -> Result<Booking, 
             date,
             requested_time,
             stated_period: None,
+            unread_text: None,
             rules: model.into(),
         };
         let booked = match environment.commands.request(reservation, environment.origin.clone()).await {

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
+use daybook_domain::hours::Hours;
 use daybook_domain::phone::{Phone, Region, without_invisible};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::value;
@@ -36,6 +37,8 @@ pub(super) struct TimeFields {
     pub(super) text: String,
     /// A half-day beside a clock time.
     pub(super) stated_period: Option<Period>,
+    /// A text beside a clock time that says nothing about it.
+    pub(super) unread_text: Option<String>,
     /// The name of the field that counts, and of the one with the half-day.
     names: [&'static str; 2],
 }
@@ -52,7 +55,7 @@ impl BookingForm {
 pub(super) fn parse(
     body: Object,
     region: Region,
-    catalog: &Catalog,
+    (catalog, hours): (&Catalog, &Hours),
     today: NaiveDate,
 ) -> Result<BookingForm, Problem> {
     let mut form = Form::new(body);
@@ -73,7 +76,7 @@ pub(super) fn parse(
     let service = if form.is_wrong("service_id") { service } else { form.required("service", service) };
     let date = form.parsed("preferred_date", Code::InvalidDateFormat, None, parse_date);
     let date = form.required("preferred_date", date);
-    let requested_time = requested_time(&mut form);
+    let requested_time = requested_time(&mut form, hours);
     let email = form.string("email").and_then(|text| form.accept(email(text.trim())).map(Into::into));
     let notes = form.text("notes", value::NOTES);
     form.finish_ignoring_unknown()?;
@@ -103,26 +106,42 @@ pub(super) fn parse(
 
 /// The most precise field for the time that the form contains. Less precise ones must not contradict it; whether a
 /// half-day contains a clock time depends on the clinic's hours, so the day schedule decides that.
-fn requested_time(form: &mut Form) -> Option<TimeFields> {
+fn requested_time(form: &mut Form, hours: &Hours) -> Option<TimeFields> {
     let (at, spelled, half) = ("time_slot_start", "preferred_time", "period");
     let start: Option<ClockTime> = form.parsed(at, Code::InvalidTime, None, |text| text.parse().ok());
     let text = form.text(spelled, value::REQUESTED_TIME);
     let period: Option<Period> = form.parsed(half, Code::InvalidPeriod, None, |text| text.parse().ok());
-    let named = text.as_deref().map(requested_time::parse);
+    let offered = text.as_deref().and_then(|text| requested_time::parse_offered(text, hours));
+    let text = match (text, period) {
+        (Some(text), Some(period)) if start.or(offered).is_none() => {
+            Some(in_half_day(&text, period)).filter(|text| form.checked(spelled, text, value::REQUESTED_TIME))
+        }
+        (text, _) => text.map(Into::into),
+    };
+    let named = offered.map(ParsedTime::At).or_else(|| text.as_deref().map(requested_time::parse));
     let (named_start, named_period) = match named {
         Some(ParsedTime::At(start)) => (Some(start), None),
         Some(ParsedTime::Period(period)) => (None, Some(period)),
         Some(ParsedTime::Ambiguous(_)) | None => (None, None),
     };
-    if start.zip(named_start).is_some_and(|(start, named)| start != named) {
+    let is_unread = matches!(named, Some(ParsedTime::Ambiguous(_)));
+    let unread_text = text.clone().filter(|_| is_unread && start.is_some());
+    let is_other = |start| match &unread_text {
+        Some(text) => cannot_mean(text, start),
+        None => named_start.is_some_and(|named| start != named),
+    };
+    if start.is_some_and(is_other) {
         form.contradiction(at, spelled);
     }
     if named_period.zip(period).is_some_and(|(named, period)| named != period) {
         form.contradiction(spelled, half);
     }
-    let (requested_time, repeated, time) = match (start, text, period) {
-        (Some(start), ..) => (RequestedTime::At(start), start.to_string(), at),
-        (None, Some(text), _) => (RequestedTime::Text(text.clone().into()), text.into(), spelled),
+    let (requested_time, repeated, time) = match (start.or(offered), text, period) {
+        (Some(time), ..) => {
+            let field = if start.is_some() { at } else { spelled };
+            (RequestedTime::At(time), time.to_string(), field)
+        }
+        (None, Some(text), _) => (RequestedTime::Text(text.clone()), text, spelled),
         (None, None, Some(period)) => (RequestedTime::Period(period), period.korean().to_owned(), half),
         (None, None, None) => {
             if ![at, spelled, half].into_iter().any(|field| form.is_wrong(field)) {
@@ -134,7 +153,22 @@ fn requested_time(form: &mut Form) -> Option<TimeFields> {
     let has_clock_time = start.or(named_start).is_some();
     let stated_period = period.or(named_period).filter(|_| has_clock_time);
     let names = [time, if period.is_some() { half } else { spelled }];
-    Some(TimeFields { requested_time, text: repeated, stated_period, names })
+    Some(TimeFields { requested_time, text: repeated, stated_period, unread_text, names })
+}
+
+/// The text with a half-day that was sent beside it, if it needs that to be read, by the grammar or by a person.
+fn in_half_day(text: &str, period: Period) -> String {
+    match requested_time::parse(text) {
+        ParsedTime::Ambiguous(_) => format!("{} {text}", period.korean()),
+        ParsedTime::At(_) | ParsedTime::Period(_) => text.to_owned(),
+    }
+}
+
+/// Whether a text is a time in either half of the day, and none of them is this one.
+fn cannot_mean(text: &str, start: ClockTime) -> bool {
+    let readings = Period::ALL.iter().map(|period| requested_time::parse(&in_half_day(text, *period)));
+    let mut times = readings.filter(|reading| matches!(reading, ParsedTime::At(_))).peekable();
+    times.peek().is_some() && !times.any(|time| time == ParsedTime::At(start))
 }
 
 /// A valid e-mail address.

@@ -1,6 +1,7 @@
 //! The body of a PATCH, and the changes it asks for.
 
 use daybook_commands::ReservationChange;
+use daybook_domain::hours::Hours;
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::value::{self, Range, Relation};
@@ -23,12 +24,12 @@ pub(super) struct PatchRequest {
 }
 
 impl PatchRequest {
-    pub(super) fn parse(body: Object) -> Result<Self, Problem> {
+    pub(super) fn parse(body: Object, hours: &Hours) -> Result<Self, Problem> {
         let mut form = Form::new(body);
         form.keep_filled(&["status", "timeSlotStart", "preferredTime", "reason"]);
         let status = form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok());
         let has_start = form.has("timeSlotStart");
-        let time = time(&mut form);
+        let time = time(&mut form, hours);
         let note = form.replacement("adminNotes", value::NOTES);
         let reason = form.text("reason", value::REASON).map(String::from);
         form.finish()?;
@@ -63,12 +64,12 @@ impl PatchRequest {
         rules: RuleSet,
         keeps_note: bool,
     ) -> Result<Vec<ReservationChange>, Problem> {
-        let time = self.time.map(|time| match (time, requested_time::parse_stored(&found.preferred_time)) {
-            (ReviewedTime::At(start), ParsedTime::At(_)) => ReservationChange::Reschedule { start, rules },
-            (ReviewedTime::At(start), ParsedTime::Period(_) | ParsedTime::Ambiguous(_)) => {
-                ReservationChange::AssignTime { start, rules }
+        let time = self.time.map(|time| match time {
+            ReviewedTime::At(start) if found.has_clock_time() => {
+                ReservationChange::Reschedule { start, rules }
             }
-            (ReviewedTime::Period(_), _) => ReservationChange::ReviewTime(time),
+            ReviewedTime::At(start) => ReservationChange::AssignTime { start, rules },
+            ReviewedTime::Period(_) => ReservationChange::ReviewTime(time),
         });
         let status = match self.status {
             Some(status) => self.status_change(status, from)?,
@@ -132,16 +133,19 @@ impl PatchRequest {
 
 /// The new time: `timeSlotStart`, or else the text `preferredTime`, which must name a clock time or a half-day. If both are
 /// given, they must agree.
-fn time(form: &mut Form) -> Option<ReviewedTime> {
-    let text =
-        match form.text("preferredTime", value::REQUESTED_TIME).map(|text| requested_time::parse(&text)) {
-            None => None,
-            Some(ParsedTime::At(start)) => Some(ReviewedTime::At(start)),
-            Some(ParsedTime::Period(period)) => Some(ReviewedTime::Period(period)),
-            Some(ParsedTime::Ambiguous(_)) => {
-                form.wrong_form("preferredTime", Code::InvalidTime, Format::ReadableTime)
-            }
-        };
+fn time(form: &mut Form, hours: &Hours) -> Option<ReviewedTime> {
+    let parse = |text: &str| match requested_time::parse_offered(text, hours) {
+        Some(start) => ParsedTime::At(start),
+        None => requested_time::parse(text),
+    };
+    let text = match form.text("preferredTime", value::REQUESTED_TIME).map(|text| parse(&text)) {
+        None => None,
+        Some(ParsedTime::At(start)) => Some(ReviewedTime::At(start)),
+        Some(ParsedTime::Period(period)) => Some(ReviewedTime::Period(period)),
+        Some(ParsedTime::Ambiguous(_)) => {
+            form.wrong_form("preferredTime", Code::InvalidTime, Format::ReadableTime)
+        }
+    };
     let start = form.parsed("timeSlotStart", Code::InvalidTime, None, |text| text.parse().ok());
     let start = start.map(ReviewedTime::At);
     if start.zip(text).is_some_and(|(start, text)| start != text) {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_api::{
-    Application, ApplicationError, JwtSecret, MigrationParts, Parts, Permission, Role, Settings, StaffName,
-    StopHandle, TokenOrder, TokenRules, TrustedProxies, Watching, issue_token,
+    Application, ApplicationError, JwtSecret, MetricsToken, MigrationParts, Parts, Permission, Role,
+    Settings, StaffName, StopHandle, TokenOrder, TokenRules, TrustedProxies, Watching, issue_token,
 };
 use daybook_commands::Clock;
 use daybook_domain::routing::Limits;
@@ -26,6 +26,9 @@ use crate::clinic::{Clinic, FixedClock};
 
 /// Signs the tokens of all tests.
 pub const JWT_SECRET: &str = "a-secret-for-tests-that-is-long-enough";
+
+/// Reads the metrics of all tests.
+pub const METRICS_TOKEN: &str = "a-token-for-the-metrics-of-tests";
 
 /// How long the application waits for a position that a request asks for. Short, because some tests wait in vain.
 const AT_LEAST_PATIENCE: Duration = Duration::from_millis(500);
@@ -161,6 +164,7 @@ impl App {
                 limits: Limits { latency_ms: 30_000.0, ..Limits::default() },
                 ..Watching::default()
             },
+            metrics_token: Some(MetricsToken::parse(METRICS_TOKEN)?),
             ..Settings::new(listen, JwtSecret::parse(JWT_SECRET)?)
         };
         let application = Application::build(adjust(settings), parts)?;
@@ -187,6 +191,15 @@ impl App {
     /// Builds a POST to a path.
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.request(Method::POST, path)
+    }
+
+    /// Its metrics.
+    ///
+    /// # Errors
+    /// If it does not answer with them.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let response = self.get("/metrics").bearer_auth(METRICS_TOKEN).send().await?;
+        Ok(response.error_for_status()?.text().await?)
     }
 
     /// The handle that stops the application.

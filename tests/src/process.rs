@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::output::Output;
 pub use self::program::program;
 pub use self::runner::Runner;
-use crate::app::JWT_SECRET;
+use crate::app::{JWT_SECRET, METRICS_TOKEN};
 use crate::clinic::MASTER_KEY;
 use crate::postgres::TestDatabase;
 
@@ -227,6 +227,7 @@ impl Installation {
         command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.env("DAYBOOK_DATA_DIR", self.data_dir()).env("DAYBOOK_LISTEN", "127.0.0.1:0");
         command.env("DAYBOOK_MASTER_KEY", MASTER_KEY).env("DAYBOOK_JWT_SECRET", JWT_SECRET);
+        command.env("DAYBOOK_METRICS_TOKEN", METRICS_TOKEN);
         command.env("DAYBOOK_GUARDRAILS", GUARDRAILS).env("DAYBOOK_BOOKING_BOUNDS", NO_BOUNDS);
         command.env("DAYBOOK_MAX_QUEUE_WAIT", MAX_QUEUE_WAIT);
         if let Some(database) = &self.database {
@@ -368,6 +369,15 @@ impl Service {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Its metrics.
+    ///
+    /// # Errors
+    /// If it does not answer with them.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let request = reqwest::Client::new().get(self.url("/metrics")).bearer_auth(METRICS_TOKEN);
+        Ok(request.send().await?.error_for_status()?.text().await?)
     }
 
     /// Its standard output and standard error so far.

@@ -55,12 +55,13 @@ impl Admission {
         request: &HttpRequest,
         network: Option<ClientNetwork>,
     ) -> Option<(LaneKind, Client)> {
-        let path = request.path();
-        if [Endpoint::Livez, Endpoint::Readyz, Endpoint::Metrics].iter().any(|free| free.template() == path) {
+        // Decoded, as the router compares it: `chec%6b` is a look-up too.
+        let endpoint = Endpoint::at(request.match_info().as_str());
+        if endpoint.is_some_and(Endpoint::needs_no_place) {
             return None;
         }
         let reads =
-            matches!(*request.method(), Method::GET | Method::HEAD) || path == Endpoint::Check.template();
+            matches!(*request.method(), Method::GET | Method::HEAD) || endpoint == Some(Endpoint::Check);
         let staff = identify(request).ok().flatten();
         let client =
             staff.as_ref().map_or(Client::Network(network), |staff| Client::Staff(hash(staff.subject())));

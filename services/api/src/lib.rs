@@ -38,7 +38,7 @@ pub use daybook_migration::guardrails::Watching;
 pub use migration::MigrationParts;
 pub use request::client_network::{InvalidTrustedProxies, TrustedProxies};
 pub use request::endpoint::routes;
-pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
+pub use settings::{InvalidJwtSecret, InvalidMetricsToken, JwtSecret, MetricsToken, Parts, Settings};
 pub use staff::{
     InvalidKeySource, InvalidStaffName, KeySet, KeySetError, KeySource, Permission, Role, StaffName,
     TokenError, TokenOrder, TokenRules, UnknownPermission, is_token, issue_token,

@@ -11,6 +11,7 @@ use daybook_domain::phone::Region;
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
 use daybook_projections::{Batches, LagRule, Router};
+use subtle::ConstantTimeEq;
 
 use crate::request::client_network::TrustedProxies;
 use crate::staff::{KeySet, TokenRules};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub previous_jwt_secret: Option<JwtSecret>,
     /// The public keys of an issuer of staff tokens.
     pub key_set: Option<KeySet>,
+    /// The token with which a monitoring system reads the metrics. Without one, only staff can.
+    pub metrics_token: Option<MetricsToken>,
     /// Which tokens are accepted.
     pub token_rules: TokenRules,
     /// When the lag of a view makes the process not ready.
@@ -79,6 +82,7 @@ impl Settings {
             jwt_secret: jwt_secret.into(),
             previous_jwt_secret: None,
             key_set: None,
+            metrics_token: None,
             token_rules: TokenRules::default(),
             lag_rule: LagRule::USUAL,
             region: Region::default(),
@@ -144,6 +148,35 @@ impl fmt::Debug for JwtSecret {
     }
 }
 
+/// The token of a monitoring system. It has no end, so that a scraper need not renew it. `Debug` does not print it.
+#[derive(Clone)]
+pub struct MetricsToken(Box<[u8]>);
+
+/// The text is not a token for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token for metrics must have at least {min} visible ASCII characters", min = JwtSecret::MIN_LENGTH)]
+pub struct InvalidMetricsToken;
+
+impl MetricsToken {
+    /// Accepts a text of at least 32 visible ASCII characters, without surrounding white space.
+    pub fn parse(text: &str) -> Result<Self, InvalidMetricsToken> {
+        let text = text.trim().as_bytes();
+        let is_valid = text.len() >= JwtSecret::MIN_LENGTH && text.iter().all(u8::is_ascii_graphic);
+        if is_valid { Ok(Self(text.into())) } else { Err(InvalidMetricsToken) }
+    }
+
+    /// Whether a client sent this token. The comparison takes the same time wherever they differ.
+    pub(crate) fn matches(&self, sent: &str) -> bool {
+        self.0.ct_eq(sent.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for MetricsToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("MetricsToken(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -155,5 +188,16 @@ mod tests {
         assert_eq!(JwtSecret::parse("short").unwrap_err(), InvalidJwtSecret);
         let secret = JwtSecret::parse(&"s".repeat(32)).unwrap();
         assert_eq!(format!("{secret:?}"), "JwtSecret(..)");
+    }
+
+    #[test]
+    fn a_token_for_metrics_is_long_matches_itself_alone_and_is_not_printed() {
+        for wrong in ["short", &"t".repeat(31), &format!("{} {}", "t".repeat(20), "t".repeat(20))] {
+            assert_eq!(MetricsToken::parse(wrong).unwrap_err(), InvalidMetricsToken);
+        }
+        let token = MetricsToken::parse(&format!(" {}\n", "t".repeat(32))).unwrap();
+        assert!(token.matches(&"t".repeat(32)));
+        assert!(!token.matches(&"t".repeat(33)) && !token.matches(&"T".repeat(32)) && !token.matches(""));
+        assert_eq!(format!("{token:?}"), "MetricsToken(..)");
     }
 }

@@ -21,7 +21,7 @@ mod reservation_response;
 mod role;
 pub(crate) mod token;
 
-pub(crate) use authentication::identify;
+pub(crate) use authentication::{bearer_token, identify};
 pub(crate) use close_time::close_time;
 pub(crate) use get_reservation::get_reservation;
 pub(crate) use list_closures::list_closures;

@@ -1,7 +1,7 @@
 //! The program's log: filtered lines on standard error, as text or JSON.
 //!
 //! Whatever the filter says, it must never show lines of database drivers below a warning: they contain statements with
-//! their parameters, which are patients' details.
+//! their parameters, which are patients' details. Nor lines of the HTTP parser, which quote requests that it cannot read.
 
 use std::io::IsTerminal;
 
@@ -23,6 +23,9 @@ pub(crate) const COMMAND_FILTER: &str = "warn,deadpool=error,eventstore=off";
 /// Crates whose lines below a warning may hold values.
 const DRIVERS: [&str; 3] = ["tokio_postgres", "deadpool", "eventstore"];
 
+/// Writes a line for each broken request, at any level, with parts of what its client sent.
+const PARSER: &str = "actix_http";
+
 /// Starts the log of this process.
 pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), SettingsError> {
     let filter = EnvFilter::try_new(filter).map_err(|_| SettingsError::LogFilter)?;
@@ -41,6 +44,9 @@ fn quiet_drivers() -> FilterFn {
 }
 
 fn is_fit_to_print(line: &Metadata<'_>) -> bool {
+    if line.target().starts_with(PARSER) {
+        return false;
+    }
     let of_driver = DRIVERS.iter().any(|driver| line.target().starts_with(driver));
     !of_driver || *line.level() <= Level::WARN
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
-use daybook_api::{JwtSecret, KeySource, TokenRules, TrustedProxies};
+use daybook_api::{JwtSecret, KeySource, MetricsToken, TokenRules, TrustedProxies};
 use daybook_commands::StrangerBounds;
 use daybook_domain::ClinicZone;
 use daybook_domain::phone::Region;
@@ -102,6 +102,8 @@ pub struct Settings {
     pub jwt_secret: Option<JwtSecret>,
     /// The secret for tokens before it.
     pub previous_jwt_secret: Option<JwtSecret>,
+    /// The token with which a monitoring system reads the metrics.
+    pub metrics_token: Option<MetricsToken>,
     /// The key set for tokens.
     pub jwks: Option<KeySource>,
     /// Which staff tokens are accepted.
@@ -131,6 +133,7 @@ impl Settings {
         let bounds = given(options.booking_bounds).map(|list| list.parse()).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
+        let metrics_token = given(options.metrics_token).map(|text| MetricsToken::parse(&text)).transpose();
         let jwks = given(options.jwks).map(|text| text.parse()).transpose();
         Ok(Self {
             listen: parse_listen(given(options.listen))?,
@@ -148,6 +151,7 @@ impl Settings {
                 "--jwt-secret-previous (DAYBOOK_JWT_SECRET_PREVIOUS)",
                 given(options.jwt_secret_previous),
             )?,
+            metrics_token: metrics_token.map_err(|_| SettingsError::MetricsToken)?,
             jwks: jwks.map_err(SettingsError::Jwks)?,
             token_rules: TokenRules {
                 audience: given(options.token_audience).map(Into::into),

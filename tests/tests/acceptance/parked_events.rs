@@ -105,7 +105,7 @@ async fn assert_reported_everywhere(clinic: &Installation, service: &Service, un
     let list = clinic.run(&["projection", "list"]).await.unwrap();
     assert!(list.stdout.contains("parked"), "{}", list.stdout);
     assert_eq!(text(service, "/readyz").await.0, 200);
-    let (_, metrics) = text(service, "/metrics").await;
+    let metrics = service.metrics().await.unwrap();
     for model in ["legacy", "dynamic"] {
         assert!(metrics.contains(&format!("daybook_view_parked_events{{model=\"{model}\"}} 2")), "{metrics}");
     }

@@ -43,7 +43,7 @@ async fn wait_for_requests(service: &Service, requests: usize) {
     // The request for the metrics counts too.
     let line = format!("daybook_http_requests_in_flight {}", requests + 1);
     wait_until("requests to be in flight", async || {
-        let metrics = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let metrics = service.metrics().await.unwrap();
         if metrics.contains(&line) { Ok(()) } else { Err(format!("the line `{line}` is missing")) }
     })
     .await;

@@ -28,7 +28,7 @@ fn assert_shed(response: &Response) {
 }
 
 async fn metrics(app: &App) -> String {
-    app.get("/metrics").send().await.unwrap().text().await.unwrap()
+    app.metrics().await.unwrap()
 }
 
 /// Waits until this many requests are in progress besides that for metrics.
@@ -53,15 +53,20 @@ async fn reads_that_hang_shut_out_neither_bookings_nor_the_desk_nor_health_check
         assert_eq!(refused.status(), 503, "{method}");
     }
     assert_shed(&send(app.get(SERVICES)).await);
+    assert_shed(&send(app.post("/api/public/reservations/chec%6b").json(&json!({}))).await);
     // Other lanes have places of their own.
     let next = form_with(json!({"preferred_date": "2026-12-03"}));
     book(&app, &next).await.ok();
     send(staff_request(&app, Role::Admin, Method::GET, "/api/admin/read-model")).await.ok();
     send(app.get("/livez")).await.ok();
     let text = metrics(&app).await;
-    assert!(text.contains(r#"daybook_http_requests_shed_total{lane="public_reads"} 3"#), "{text}");
+    assert!(text.contains(r#"daybook_http_requests_shed_total{lane="public_reads"} 4"#), "{text}");
     // A refused request says nothing about the view.
-    assert!(!text.contains(r#"route="unknown",method="GET",status="5xx",model="legacy""#), "{text}");
+    assert!(
+        text.contains(r#"route="/api/public/services",method="GET",status="5xx",model="none""#),
+        "{text}"
+    );
+    assert!(!text.contains(r#"status="5xx",model="legacy""#), "{text}");
     locked.rollback().await.unwrap();
     hanging.await.unwrap().unwrap();
     send(app.get(SERVICES)).await.ok();

@@ -120,7 +120,7 @@ async fn errors_of_the_dynamic_view_roll_reads_back() {
     let sql = "SELECT count(*) FROM control.read_windows WHERE failed * 100 > requests AND requests >= $1";
     let failing: i64 = client.query_one(sql, &[&(MIN_REQUESTS as i64)]).await.unwrap().get(0);
     assert!((1..=3).contains(&failing), "{failing} windows were needed");
-    let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+    let metrics = app.metrics().await.unwrap();
     assert!(metrics.contains(r#"daybook_guardrail_trips_total{guardrail="errors"} 1"#), "{metrics}");
 }
 
@@ -245,7 +245,7 @@ async fn one_wrong_row_in_ten_thousand_rolls_reads_back_once_it_is_read() {
         ]
         .map(|row| row.map(str::to_owned))
     );
-    let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+    let metrics = app.metrics().await.unwrap();
     assert!(metrics.contains(r#"daybook_shadow_compared_total{result="different"} 1"#), "{metrics}");
 }
 

@@ -1,14 +1,36 @@
 //! Liveness, readiness and its reasons, metrics without personal data, and graceful shutdown.
 
 use chrono::TimeDelta;
+use daybook_api::{Permission, Role};
 use daybook_projections::LagRule;
-use daybook_tests::app::{App, spawn_app};
+use daybook_tests::app::{App, JWT_SECRET, METRICS_TOKEN, narrow_token, spawn_app, token};
 use serde_json::json;
 
 use crate::client::{app_on, app_that_falls_behind, book, form, form_with, send, set_share};
 
 async fn metrics(app: &App) -> String {
-    app.get("/metrics").send().await.unwrap().text().await.unwrap()
+    app.metrics().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_for_the_monitoring_system_and_for_staff_who_may_read() {
+    let app = spawn_app().await.unwrap();
+    let read = async |token: Option<&str>| {
+        let request = app.get("/metrics");
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+        request.send().await.unwrap().status().as_u16()
+    };
+    let may_read = token("monitor", Role::Editor).unwrap();
+    let may_not = narrow_token("monitor", Role::SuperAdmin, Some(vec![Permission::Tokens])).unwrap();
+    assert_eq!(read(Some(METRICS_TOKEN)).await, 200);
+    assert_eq!(read(Some(&may_read)).await, 200);
+    assert_eq!(read(Some(&may_not)).await, 403);
+    for wrong in [None, Some(""), Some("a-token-for-the-metrics-of-testS"), Some(JWT_SECRET)] {
+        assert_eq!(read(wrong).await, 401, "{wrong:?}");
+    }
+    let listed = app.get("/api/reservations").bearer_auth(METRICS_TOKEN).send().await.unwrap();
+    assert_eq!(listed.status(), 401, "it reads nothing else");
+    assert_eq!(send(app.get("/%6detrics")).await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

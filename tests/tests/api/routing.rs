@@ -156,7 +156,7 @@ async fn reads_never_return_to_a_retired_view_and_no_check_expects_it() {
     let app = app_on("legacy").await;
     app.clinic.wait_for_views().await.unwrap();
     let counts_legacy = async || {
-        let text = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+        let text = app.metrics().await.unwrap();
         text.contains(r#"daybook_view_position{model="legacy"}"#)
     };
     assert!(counts_legacy().await);

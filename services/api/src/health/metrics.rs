@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::ReadModel;
 
 use crate::problem::{Code, Problem};
+use crate::staff::{Permission, bearer_token, identify};
 use crate::state::State;
 
 /// The content type of OpenMetrics.
@@ -14,8 +15,9 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Longest wait for the lag of a view. After that, the metric keeps its last value.
 const LAG_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Renders all metrics.
-pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+/// Renders all metrics. They show which view answers how many look-ups, so a stranger could find out whom it answers.
+pub(crate) async fn metrics(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    check_reader(&state, &request)?;
     let routing = state.router.routing();
     for model in ReadModel::ALL {
         if routing.is_retired(model) {
@@ -36,4 +38,13 @@ pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Pro
     state.metrics.set_log_connection(state.log.connection());
     let text = state.metrics.text().map_err(|error| Problem::caused(Code::Internal, error))?;
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(text))
+}
+
+/// A monitoring system with its own token, or staff who may read.
+fn check_reader(state: &State, request: &HttpRequest) -> Result<(), Problem> {
+    let sent = bearer_token(request)?;
+    if state.settings.metrics_token.as_ref().zip(sent).is_some_and(|(own, sent)| own.matches(sent)) {
+        return Ok(());
+    }
+    identify(request)?.ok_or_else(|| Problem::new(Code::Unauthenticated))?.require(Permission::Read)
 }

@@ -43,6 +43,21 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Endpoint {
+    /// The endpoint of a path that has been decoded, as the router compares it.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|endpoint| match endpoint.template().split_once("{id}") {
+            Some((before, _)) => {
+                path.strip_prefix(before).is_some_and(|id| !id.is_empty() && !id.contains('/'))
+            }
+            None => endpoint.template() == path,
+        })
+    }
+
+    /// Whether it is always answered, even under overload.
+    pub(crate) const fn needs_no_place(self) -> bool {
+        matches!(self, Self::Livez | Self::Readyz | Self::Metrics)
+    }
+
     /// The query parameters of one of its methods. On the others they would have no effect.
     pub(super) fn parameters_of(self, method: &Method) -> &'static [&'static str] {
         match (self, method) {

@@ -198,7 +198,9 @@ impl Drop for RequestMiddleware {
     fn drop(&mut self) {
         let (Some(routed), Some(observer)) = (self.recorder.routed(), &self.state.observer) else { return };
         let network = self.network.filter(|network| network.is_public());
-        let source = network.map(read_recorder::hash).or(routed.subject);
+        // A subscriber may have many networks of one IPv6 site.
+        let client = network.map(|network| network.site().unwrap_or(network));
+        let source = client.map(read_recorder::hash).or(routed.subject);
         observer.answered(&AnsweredRead {
             model: routed.model,
             by_share: routed.by_share,
@@ -210,8 +212,10 @@ impl Drop for RequestMiddleware {
     }
 }
 
+/// The endpoint of a request; of one that was refused before it was routed, by its path.
 fn endpoint(request: &HttpRequest) -> Endpoint {
-    request.app_data::<Endpoint>().copied().unwrap_or(Endpoint::Unknown)
+    let routed = request.app_data::<Endpoint>().copied();
+    routed.or_else(|| Endpoint::at(request.match_info().as_str())).unwrap_or(Endpoint::Unknown)
 }
 
 /// The model named in the response headers.

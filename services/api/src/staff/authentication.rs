@@ -26,12 +26,17 @@ impl FromRequest for Staff {
 ///
 /// If this process cannot tell which tokens are revoked, it accepts none.
 pub(crate) fn identify(request: &HttpRequest) -> Result<Option<Staff>, Problem> {
-    let Some(credentials) = header::authorization(request.headers())? else { return Ok(None) };
     let state = request.app_data::<web::Data<State>>();
-    let token = credentials.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
-    let Some((state, (_, token))) = state.zip(token) else { return Ok(None) };
-    let Some(staff) = state.tokens.verify(token.trim(), state.clock.now()) else { return Ok(None) };
+    let Some((state, token)) = state.zip(bearer_token(request)?) else { return Ok(None) };
+    let Some(staff) = state.tokens.verify(token, state.clock.now()) else { return Ok(None) };
     let revocations =
         state.commands.revocations().map_err(|error| Problem::caused(Code::Unavailable, error))?;
     Ok((!revocations.contains(staff.token())).then_some(staff))
+}
+
+/// The token in `Authorization: Bearer`, not verified.
+pub(crate) fn bearer_token(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let credentials = header::authorization(request.headers())?;
+    let parts = credentials.and_then(|credentials| credentials.split_once(' '));
+    Ok(parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim()))
 }

@@ -132,6 +132,7 @@ async fn api_settings(
         trusted_proxies: settings.trusted_proxies.clone(),
         token_rules: settings.token_rules.clone(),
         previous_jwt_secret: settings.previous_jwt_secret.clone(),
+        metrics_token: settings.metrics_token.clone(),
         key_set,
         max_connections,
         max_queue_wait: settings.max_queue_wait,

@@ -59,6 +59,11 @@ pub enum SettingsError {
     /// The secret is too short.
     #[error("{0} is too short; use 32 bytes or more, such as `openssl rand -hex 32` prints")]
     JwtSecret(&'static str),
+    #[error(
+        "--metrics-token (DAYBOOK_METRICS_TOKEN) is too short or holds a space; use 32 visible ASCII characters or more, such \
+         as `openssl rand -hex 32` prints"
+    )]
+    MetricsToken,
     #[error("--jwks (DAYBOOK_JWKS) cannot be used")]
     Jwks(#[source] InvalidKeySource),
     #[error("{0} is given by a value and by a file; use one of them")]

@@ -119,6 +119,17 @@ pub struct Options {
     )]
     pub jwt_secret_previous: Option<String>,
 
+    /// Bearer token with which a monitoring system reads /metrics, 32 characters or more [default: none, staff tokens only]
+    #[arg(
+        long,
+        env = "DAYBOOK_METRICS_TOKEN",
+        global = true,
+        hide_short_help = true,
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub metrics_token: Option<String>,
+
     #[command(flatten)]
     pub secret_files: SecretFiles,
 

@@ -11,8 +11,8 @@ use super::SettingsError;
 use super::options::Options;
 
 /// The options that hold a secret.
-const SECRETS: [&str; 5] =
-    ["database_url", "event_store_url", "master_key", "jwt_secret", "jwt_secret_previous"];
+const SECRETS: [&str; 6] =
+    ["database_url", "event_store_url", "master_key", "jwt_secret", "jwt_secret_previous", "metrics_token"];
 
 /// Files that hold the secrets of other options. An empty variable counts as unset, and clap takes no empty path, so they are no
 /// paths yet.
@@ -43,6 +43,16 @@ pub struct SecretFiles {
         value_name = "FILE"
     )]
     pub jwt_secret_previous_file: Option<OsString>,
+
+    /// File with --metrics-token
+    #[arg(
+        long,
+        env = "DAYBOOK_METRICS_TOKEN_FILE",
+        global = true,
+        hide_short_help = true,
+        value_name = "FILE"
+    )]
+    pub metrics_token_file: Option<OsString>,
 }
 
 impl Options {
@@ -62,6 +72,7 @@ impl Options {
                 files.jwt_secret_previous_file,
                 &mut self.jwt_secret_previous,
             ),
+            ("--metrics-token (DAYBOOK_METRICS_TOKEN)", files.metrics_token_file, &mut self.metrics_token),
         ] {
             let Some(path) = file.filter(|path| !path.is_empty()).map(PathBuf::from) else { continue };
             if value.as_ref().is_some_and(|text| !text.trim().is_empty()) {

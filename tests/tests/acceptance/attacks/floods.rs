@@ -32,7 +32,7 @@ const FULL_FLOW_WITHIN: Duration = Duration::from_secs(120);
 
 /// The refused reads of strangers.
 async fn shed(service: &Service) -> u64 {
-    let text = Client::new().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let text = service.metrics().await.unwrap();
     let line = text.lines().find(|line| line.contains(r#"shed_total{lane="public_reads"}"#));
     line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }

@@ -82,7 +82,7 @@ async fn four_thousand_waiting_connections_at_1024_descriptors_shut_nobody_out()
         }
         within(LIMIT, "the list of the desk", get(&desk, &service, "/api/reservations")).await.unwrap().ok();
     }
-    let metrics = stranger.get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let metrics = service.metrics().await.unwrap();
     let open = metrics.lines().find_map(|line| line.strip_prefix("daybook_http_connections "));
     assert!(open.unwrap().parse::<usize>().unwrap() < DESCRIPTORS, "{open:?}");
     assert!(!service.output().contains("Too many open files"), "{}", service.output());

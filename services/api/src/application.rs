@@ -162,7 +162,9 @@ fn http_service(
     Error = actix_http::error::DispatchError,
     InitError = (),
 > {
-    let app = App::new().app_data(state).wrap(from_fn(middleware::handle)).configure(routes::configure);
+    let cors = state.settings.allowed_origins.clone().cors();
+    let app = App::new().app_data(state).wrap(from_fn(middleware::handle)).wrap(cors);
+    let app = app.configure(routes::configure);
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     let http = HttpService::build()
         .graceful_shutdown_signal(move || {

@@ -38,6 +38,7 @@ pub use daybook_migration::guardrails::Watching;
 pub use migration::MigrationParts;
 pub use request::client_network::{InvalidTrustedProxies, TrustedProxies};
 pub use request::endpoint::routes;
+pub use request::origins::{AllowedOrigins, InvalidOrigins};
 pub use settings::{InvalidJwtSecret, InvalidMetricsToken, JwtSecret, MetricsToken, Parts, Settings};
 pub use staff::{
     InvalidKeySource, InvalidStaffName, KeySet, KeySetError, KeySource, Permission, Role, StaffName,

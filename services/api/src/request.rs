@@ -12,6 +12,7 @@ pub(crate) mod header;
 pub(crate) mod json;
 mod language;
 pub(crate) mod middleware;
+pub(crate) mod origins;
 pub(crate) mod query;
 pub(crate) mod read_recorder;
 pub(crate) mod request_id;

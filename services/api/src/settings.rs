@@ -14,6 +14,7 @@ use daybook_projections::{Batches, LagRule, Router};
 use subtle::ConstantTimeEq;
 
 use crate::request::client_network::TrustedProxies;
+use crate::request::origins::AllowedOrigins;
 use crate::staff::{KeySet, TokenRules};
 
 #[cfg(feature = "migration")]
@@ -42,6 +43,8 @@ pub struct Settings {
     pub region: Region,
     /// The proxies that may say on whose behalf they ask.
     pub trusted_proxies: TrustedProxies,
+    /// The origins whose pages may use the public routes.
+    pub allowed_origins: AllowedOrigins,
     /// How long a request waits for the position in `Daybook-At-Least`.
     pub at_least_patience: Duration,
     /// How long requests in flight may take to finish on shutdown.
@@ -87,6 +90,7 @@ impl Settings {
             lag_rule: LagRule::USUAL,
             region: Region::default(),
             trusted_proxies: TrustedProxies::default(),
+            allowed_origins: AllowedOrigins::default(),
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
-use daybook_api::{JwtSecret, KeySource, MetricsToken, TokenRules, TrustedProxies};
+use daybook_api::{AllowedOrigins, JwtSecret, KeySource, MetricsToken, TokenRules, TrustedProxies};
 use daybook_commands::StrangerBounds;
 use daybook_domain::ClinicZone;
 use daybook_domain::phone::Region;
@@ -83,6 +83,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The proxies that may say on whose behalf they ask.
     pub trusted_proxies: TrustedProxies,
+    /// The origins whose pages may use the public routes.
+    pub allowed_origins: AllowedOrigins,
     /// How long a request may wait for others.
     pub max_queue_wait: Duration,
     /// How much strangers may book.
@@ -130,6 +132,7 @@ impl Settings {
         let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
         let region = given(options.region).map(|code| Region::from_str(&code)).transpose();
         let proxies = given(options.trusted_proxies).map(|list| list.parse()).transpose();
+        let origins = given(options.allowed_origins).map(|list| list.parse()).transpose();
         let bounds = given(options.booking_bounds).map(|list| list.parse()).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
@@ -138,6 +141,7 @@ impl Settings {
         Ok(Self {
             listen: parse_listen(given(options.listen))?,
             trusted_proxies: proxies.map_err(SettingsError::TrustedProxies)?.unwrap_or_default(),
+            allowed_origins: origins.map_err(SettingsError::AllowedOrigins)?.unwrap_or_default(),
             max_queue_wait: parse_queue_wait(given(options.max_queue_wait))?,
             bounds: bounds.map_err(SettingsError::BookingBounds)?.unwrap_or_default(),
             data_dir: data_dir.into(),

@@ -17,6 +17,7 @@ mod health;
 mod lists;
 mod migration;
 mod one_patient;
+mod origins;
 mod own_bookings;
 mod permissions;
 mod reading;

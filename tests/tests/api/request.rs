@@ -34,13 +34,15 @@ async fn every_response_forbids_sniffing_and_storing() {
 async fn a_wrong_method_gets_the_allowed_ones() {
     let app = spawn_app().await.unwrap();
     for (method, path, allowed) in [
-        (Method::GET, "/api/public/reservations", "POST"),
-        (Method::DELETE, "/api/reservations/x", "GET, HEAD, PATCH"),
-        (Method::POST, "/livez", "GET, HEAD"),
+        (Method::GET, "/api/public/reservations", "POST, OPTIONS"),
+        (Method::DELETE, "/api/reservations/x", "GET, HEAD, PATCH, OPTIONS"),
+        (Method::POST, "/livez", "GET, HEAD, OPTIONS"),
     ] {
         let refused = send(app.request(method, path)).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (405, "METHOD_NOT_ALLOWED"), "{path}");
         assert_eq!(refused.header("allow"), allowed);
+        let listed = app.request(Method::OPTIONS, path).send().await.unwrap();
+        assert_eq!((listed.status().as_u16(), &listed.headers()["allow"]), (204, &allowed.parse().unwrap()));
     }
 }
 
@@ -80,7 +82,7 @@ async fn head_is_answered_like_get_without_a_body() {
         assert!(head.text().await.unwrap().is_empty(), "{path}");
     }
     let post = app.request(Method::HEAD, "/api/public/reservations").send().await.unwrap();
-    assert_eq!((post.status().as_u16(), &post.headers()["allow"]), (405, &"POST".parse().unwrap()));
+    assert_eq!((post.status().as_u16(), &post.headers()["allow"]), (405, &"POST, OPTIONS".parse().unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

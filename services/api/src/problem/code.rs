@@ -55,6 +55,7 @@ codes! {
     // The client.
     Unauthenticated = "UNAUTHENTICATED", "Unauthenticated";
     Forbidden = "FORBIDDEN", "Forbidden";
+    OriginNotAllowed = "ORIGIN_NOT_ALLOWED", "Origin not allowed";
     RateLimited = "RATE_LIMITED", "Too many requests";
     // Booking.
     UnknownService = "UNKNOWN_SERVICE", "Unknown service";

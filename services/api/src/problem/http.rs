@@ -64,7 +64,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::ClosureEmpty
         | Code::OrderIncomplete => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::Forbidden | Code::OriginNotAllowed => StatusCode::FORBIDDEN,
         Code::RateLimited
         | Code::NumberLimitReached
         | Code::NetworkLimitReached

@@ -72,6 +72,9 @@ async fn admit(
     network: Option<ClientNetwork>,
     handler: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
+    if state.settings.allowed_origins.refuses(request.request()) {
+        return Ok(request.error_response(Problem::new(Code::OriginNotAllowed)));
+    }
     let Some(lane) = Admission::lane_of(request.request(), network) else {
         return handler.call(request).await;
     };
@@ -132,8 +135,12 @@ impl RequestMiddleware {
     fn end(mut self, response: ServiceResponse) -> ServiceResponse {
         let mut response = self.render_problem(response);
         let endpoint = endpoint(response.request());
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(endpoint.methods()));
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED
+            || *response.request().method() == Method::OPTIONS
+        {
+            if let Ok(methods) = HeaderValue::try_from(format!("{}, OPTIONS", endpoint.methods())) {
+                response.headers_mut().insert(header::ALLOW, methods);
+            }
         }
         if let Ok(id) = HeaderValue::try_from(self.id.to_string()) {
             response.headers_mut().insert(REQUEST_ID.clone(), id);

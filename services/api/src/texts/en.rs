@@ -89,6 +89,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::UnknownFields => "The body has fields that this request does not know: {fields}. Remove them.",
         Code::UnknownParameters => UNKNOWN_PARAMETERS,
         Code::Unauthenticated => "Please sign in and send a valid token.",
+        Code::OriginNotAllowed => "You cannot book from this web page. Please use the clinic's own page.",
         Code::Forbidden => "You do not have permission to do this. Please ask an administrator.",
         Code::RateLimited => "Too many attempts. Please try again later, or call the clinic.",
         Code::UnknownService => "Unknown service. Please choose one from the list of services.",

@@ -95,6 +95,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::UnknownFields => "알 수 없는 항목이 있습니다: {fields}. 해당 항목을 제외하고 다시 보내 주세요.",
         Code::UnknownParameters => UNKNOWN_PARAMETERS,
         Code::Unauthenticated => "로그인이 필요합니다. 다시 로그인해 주세요.",
+        Code::OriginNotAllowed => "이 웹페이지에서는 예약할 수 없습니다. 병원 홈페이지에서 예약해 주세요.",
         Code::Forbidden => "이 작업을 할 권한이 없습니다. 관리자에게 문의해 주세요.",
         Code::RateLimited => "시도 횟수가 너무 많습니다. 나중에 다시 시도하거나 병원으로 연락해 주세요.",
         Code::UnknownService => "알 수 없는 시술입니다. 시술 목록에서 선택해 주세요.",

@@ -130,6 +130,7 @@ async fn api_settings(
     Ok(daybook_api::Settings {
         region: settings.region,
         trusted_proxies: settings.trusted_proxies.clone(),
+        allowed_origins: settings.allowed_origins.clone(),
         token_rules: settings.token_rules.clone(),
         previous_jwt_secret: settings.previous_jwt_secret.clone(),
         metrics_token: settings.metrics_token.clone(),

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use daybook_api::{InvalidKeySource, InvalidTrustedProxies};
+use daybook_api::{InvalidKeySource, InvalidOrigins, InvalidTrustedProxies};
 use daybook_commands::InvalidStrangerBounds;
 use daybook_domain::phone::UnknownRegion;
 use daybook_domain::routing::InvalidLimits;
@@ -24,6 +24,8 @@ pub enum SettingsError {
         "--listen (DAYBOOK_LISTEN) is {0:?}; use an address and a port such as 127.0.0.1:8080 or [::1]:8080"
     )]
     Listen(String),
+    #[error("--allowed-origins (DAYBOOK_ALLOWED_ORIGINS) cannot be used")]
+    AllowedOrigins(#[source] InvalidOrigins),
     #[error("--trusted-proxies (DAYBOOK_TRUSTED_PROXIES) cannot be used")]
     TrustedProxies(#[source] InvalidTrustedProxies),
     /// Not a valid wait.

@@ -26,6 +26,17 @@ pub struct Options {
     )]
     pub trusted_proxies: Option<String>,
 
+    /// Origins whose web pages may use the public routes from a browser (CORS), such as https://booking.example, separated by
+    /// commas; the service then refuses other pages' requests [default: none, and nothing is refused]
+    #[arg(
+        long,
+        env = "DAYBOOK_ALLOWED_ORIGINS",
+        global = true,
+        hide_short_help = true,
+        value_name = "ORIGINS"
+    )]
+    pub allowed_origins: Option<String>,
+
     /// How long a request may wait while the service is busy. After that it is refused with 503 and `Retry-After`
     /// [default: 500ms]
     #[arg(

@@ -56,6 +56,8 @@ fn an_invalid_setting_is_refused_with_its_option_and_variable() {
     let cases = [
         (["--listen", "8080"], "DAYBOOK_LISTEN"),
         (["--trusted-proxies", "proxy"], "DAYBOOK_TRUSTED_PROXIES"),
+        (["--allowed-origins", "*"], "DAYBOOK_ALLOWED_ORIGINS"),
+        (["--metrics-token", "short"], "DAYBOOK_METRICS_TOKEN"),
         (["--max-queue-wait", "1ms"], "DAYBOOK_MAX_QUEUE_WAIT"),
         (["--max-queue-wait", "soon"], "DAYBOOK_MAX_QUEUE_WAIT"),
         (["--token-max-lifetime", "0s"], "DAYBOOK_TOKEN_MAX_LIFETIME"),

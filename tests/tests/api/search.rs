@@ -119,6 +119,11 @@ async fn a_month_shows_which_days_can_be_booked() {
             json!({"available": 26, "full": 1, "closed": 4, "totalReservations": 1})
         );
         insta::assert_json_snapshot!(format!("day_of_month_{model}"), days[0]);
+        let off = json!({"id": form()["service"], "isActive": false});
+        send_json(&app, Method::PATCH, "/api/admin/services", &off).await.ok();
+        app.clinic.wait_for_views().await.unwrap();
+        let month = get_public(&app, "reservation-status?year=2026&month=12").await.json;
+        assert_eq!(month["summary"]["totalReservations"], 1, "its bookings are still there");
     }
 }
 

@@ -79,13 +79,16 @@ pub(crate) async fn show_month(
     let route = context.route(&state, None).await?;
     context.sample_shadow_read(&state, || Some(Question::Days { from: first, to: last }));
     let days = state.queries.days(route.generation, first, last).await?;
-    let services: Vec<&Service> = match service.as_deref() {
-        Some(service) => vec![active_service(&days.value.catalog, ("service", service))?],
-        None => days.value.catalog.in_order().into_iter().filter(|service| service.is_active).collect(),
+    let selected = match service.as_deref() {
+        Some(service) => Some(active_service(&days.value.catalog, ("service", service))?),
+        None => None,
     };
+    let bookable = || days.value.catalog.in_order().into_iter().filter(|service| service.is_active).collect();
+    let services = selected.map_or_else(bookable, |service| vec![service]);
     let dates = days.value.sheets.keys();
     let dates = dates.filter_map(|date| availability::day(&days.value, *date, now));
-    let month_days: Vec<_> = dates.map(|day| day_response(&day, &services, route.model())).collect();
+    let month_days: Vec<_> =
+        dates.map(|day| day_response(&day, (&services, selected), route.model())).collect();
     let summary = summary(&month_days);
     response::from_view(&days, &MonthResponse { success: true, year, month, days: month_days, summary })
 }
@@ -102,8 +105,13 @@ fn month_of(year: u32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
     Some((first, first.checked_add_months(Months::new(1))?.pred_opt()?))
 }
 
-/// A start time is free if any of the services can be booked at it.
-fn day_response(day: &Day<'_>, services: &[&Service], read_model: ReadModel) -> DayResponse {
+/// A start time is free if any of the services can be booked at it. Bookings of a service that cannot be booked any more
+/// count too, unless another one is selected.
+fn day_response(
+    day: &Day<'_>,
+    (services, selected): (&[&Service], Option<&Service>),
+    read_model: ReadModel,
+) -> DayResponse {
     let mut starts: BTreeMap<ClockTime, bool> = BTreeMap::new();
     if rules::check_date(day.schedule.date, day.now.today()).is_ok() {
         for slot in services.iter().flat_map(|service| rules::time_slots(day, service, read_model.into())) {
@@ -116,7 +124,7 @@ fn day_response(day: &Day<'_>, services: &[&Service], read_model: ReadModel) -> 
         (_, 0) => DayStatus::Full,
         (_, _) => DayStatus::Available,
     };
-    let is_selected = |id: &ServiceId| services.iter().any(|service| service.id == *id);
+    let is_selected = |id: &ServiceId| selected.is_none_or(|service| service.id == *id);
     let holds_seat = |booking: &Booking| booking.status.holds_seat() && is_selected(&booking.service);
     let reservations = day.schedule.bookings().filter(|(_, booking)| holds_seat(booking)).count();
     DayResponse { date: day.schedule.date, status, total_slots: starts.len(), available_slots, reservations }

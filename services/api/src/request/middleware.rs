@@ -135,13 +135,7 @@ impl RequestMiddleware {
     fn end(mut self, response: ServiceResponse) -> ServiceResponse {
         let mut response = self.render_problem(response);
         let endpoint = endpoint(response.request());
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            || *response.request().method() == Method::OPTIONS
-        {
-            if let Ok(methods) = HeaderValue::try_from(format!("{}, OPTIONS", endpoint.methods())) {
-                response.headers_mut().insert(header::ALLOW, methods);
-            }
-        }
+        self.list_methods(&mut response, endpoint);
         if let Ok(id) = HeaderValue::try_from(self.id.to_string()) {
             response.headers_mut().insert(REQUEST_ID.clone(), id);
         }
@@ -154,6 +148,17 @@ impl RequestMiddleware {
             response::hide_view(response.headers_mut());
         }
         response
+    }
+
+    /// Names the allowed methods where the client asked for them or for another one.
+    fn list_methods(&self, response: &mut ServiceResponse, endpoint: Endpoint) {
+        let is_wrong = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+        let methods = HeaderValue::try_from(format!("{}, OPTIONS", endpoint.methods()));
+        if let Ok(methods) = methods
+            && (is_wrong || self.method == "OPTIONS")
+        {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
     }
 
     fn render_problem(&mut self, response: ServiceResponse) -> ServiceResponse {
@@ -246,13 +251,14 @@ fn class(status: StatusCode) -> &'static str {
 
 /// The method as a metric label: clients may invent methods, so unknown ones are `other`.
 fn method(method: &Method) -> &'static str {
-    const KNOWN: [(&Method, &str); 6] = [
+    const KNOWN: [(&Method, &str); 7] = [
         (&Method::GET, "GET"),
         (&Method::POST, "POST"),
         (&Method::PUT, "PUT"),
         (&Method::PATCH, "PATCH"),
         (&Method::DELETE, "DELETE"),
         (&Method::HEAD, "HEAD"),
+        (&Method::OPTIONS, "OPTIONS"),
     ];
     KNOWN.into_iter().find(|(known, _)| *known == method).map_or("other", |(_, name)| name)
 }

@@ -58,7 +58,7 @@ const OUTCOME_UNKNOWN: &str =
     "The request may or may not have taken effect. Please send it again with the same idempotency key.";
 
 /// The text for fields that have the wrong type in JSON.
-const STATUS_STANDS: &str = "The reservation is {status} already, and what is recorded as its reason stays. Reload it, or repeat the request without a reason.";
+const STATUS_STANDS: &str = "The reservation is {status} already. Its reason, or that it has none, cannot be changed any more. Repeat the request without a reason.";
 
 #[expect(clippy::too_many_lines, reason = "a table with an entry for each code")]
 pub(super) const fn message(code: Code) -> &'static str {

@@ -64,7 +64,7 @@ const VIEW_RETIRED: &str =
 /// The text for fields that have the wrong type in JSON.
 const INVALID_TREATMENT_TYPE: &str = "{field} 항목은 FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.";
 const STATUS_STANDS: &str =
-    "이미 {status} 상태이며 기록된 사유는 변경되지 않습니다. 새로고침하거나 사유 없이 다시 보내 주세요.";
+    "이미 {status} 상태이며 사유는 더 이상 추가하거나 변경할 수 없습니다. 사유 없이 다시 보내 주세요.";
 
 #[expect(clippy::too_many_lines, reason = "a table with an entry for each code")]
 pub(super) const fn message(code: Code) -> &'static str {

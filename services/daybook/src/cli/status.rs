@@ -62,6 +62,7 @@ async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
         views,
         parked_events,
         late_bookings,
+        is_private: backend.is_private(),
         connect: backend.connect_hint().to_owned(),
         connect_runbook: is_runbook_there.then(|| backend.runbook_hint().to_owned()),
     })

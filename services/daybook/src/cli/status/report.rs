@@ -39,6 +39,8 @@ pub(super) struct Report {
     /// Open bookings that a change concerns which their decision did not know.
     pub(super) late_bookings: Vec<LateBooking>,
     pub(super) connect: String,
+    #[serde(skip)]
+    pub(super) is_private: bool,
     /// The same with the tables of the runbook under their plain names, once they exist.
     pub(super) connect_runbook: Option<String>,
 }
@@ -129,7 +131,9 @@ impl Report {
             put(&late);
         }
         put("");
-        put(&format!("Connect to the database: {}", self.connect));
+        // A private server stops with its last user, and so with this command if nothing else runs.
+        let running = if self.is_private { " while `daybook serve` runs" } else { "" };
+        put(&format!("Connect to the database{running}: {}", self.connect));
         if let Some(connect) = &self.connect_runbook {
             put(&format!("Run the SELECTs of the runbook: {connect}"));
         }

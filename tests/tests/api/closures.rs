@@ -44,6 +44,21 @@ async fn a_closure_of_one_service_does_not_affect_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reason_is_shown_where_several_closures_meet() {
+    let app = app_on("dynamic").await;
+    for (start, reason) in [("09:00", Value::Null), ("10:00", json!("점검")), ("10:30", Value::Null)] {
+        close(&app, json!({"date": "2026-12-01", "startTime": start, "endTime": "12:00", "reason": reason}))
+            .await
+            .ok();
+    }
+    assert_eq!(book(&app, &form()).await.json["closureReason"], "점검");
+    let early = book(&app, &form_with(json!({"preferred_time": "09:00"}))).await;
+    assert_eq!(early.json["closureReason"], Value::Null, "only the first one is in the way");
+    let half = book(&app, &form_with(json!({"preferred_time": null, "period": "MORNING"}))).await;
+    assert_eq!(half.json["closureReason"], "점검");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn conflicting_bookings_are_listed_without_closing_anything() {
     let app = app_on("dynamic").await;
     book(&app, &form()).await.ok();

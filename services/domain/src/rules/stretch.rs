@@ -59,8 +59,12 @@ pub(super) struct Closed<'a> {
 }
 
 impl<'a> Closed<'a> {
+    /// Those with a reason come first, so that patients learn one where several closures meet.
     pub(super) fn all(day: &Day<'a>, service: &ServiceId) -> Vec<Self> {
-        let closures = day.schedule.closures().filter(|closure| closure.applies_to(service));
-        closures.map(|closure| Self { closure, interval: day.clock.interval(closure.span) }).collect()
+        let mut closures: Vec<&Closure> =
+            day.schedule.closures().filter(|closure| closure.applies_to(service)).collect();
+        closures.sort_by_key(|closure| closure.reason.is_none());
+        let closed = |closure: &'a Closure| Self { closure, interval: day.clock.interval(closure.span) };
+        closures.into_iter().map(closed).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! One phone number is one patient, however it is written.
 
+use daybook_domain::phone::{Phone, Region};
 use daybook_tests::app::App;
 use serde_json::json;
 
@@ -41,7 +42,7 @@ async fn a_patient_finds_all_bookings_by_any_spelling_and_is_forgotten_by_any() 
         let hidden = r#"SELECT count(*) FROM legacy_1.reservations WHERE phone ~ '[\u200b\u202c\u202d]'"#;
         assert_eq!(database.query_one(hidden, &[]).await.unwrap().get::<_, i64>(0), 0);
 
-        let phone = daybook_domain::phone::Phone::parse("82 10 7711 1234").unwrap();
+        let phone = Phone::parse("82 10 7711 1234").unwrap();
         app.clinic.commands.forget(&phone, daybook_tests::clinic::desk()).await.unwrap();
         app.clinic.wait_for_views().await.unwrap();
         // Lookups of one number are limited, so only some spellings are tried again.
@@ -63,16 +64,44 @@ async fn bookings_that_were_read_with_a_tail_are_found_without_it() {
     for (phone, found) in [("1077111234.0", 1), ("010-7711-1234", 1), ("010-7711-1234 (2)", 2)] {
         assert_eq!(count(&app, phone).await, found, "{phone}");
     }
-    let phone = daybook_domain::phone::Phone::parse("010-7711-1234 (2)").unwrap();
+    let phone = Phone::parse("010-7711-1234 (2)").unwrap();
     app.clinic.commands.forget(&phone, daybook_tests::clinic::desk()).await.unwrap();
     app.clinic.wait_for_views().await.unwrap();
     assert_eq!(count(&app, "010-7711-1234 (2)").await, 0);
 }
 
+/// Earlier releases read what stands before a number along, as these digits are read today.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_lines_in_one_field_are_no_number() {
+async fn a_booking_under_a_text_that_is_refused_today_is_found_and_forgotten_by_that_text() {
     let app = app_in_step("legacy").await;
-    for phone in ["02-512-4567~8", "02-512-4567/8", "02-512-4567, 4568", "1.077111234E9"] {
+    for (form, time) in [("101077111234", "09:00"), ("01077111234", "09:30")] {
+        let fields = json!({"phone": form, "service": "OTHER_CONSULTATION", "preferred_time": time});
+        book(&app, &form_with(fields)).await.ok();
+    }
+    let listed = "1) 010-7711-1234";
+    assert_eq!((count(&app, listed).await, count(&app, "010-7711-1234").await), (1, 1));
+    let phone = Phone::parse_known_in(Region::default(), listed).unwrap();
+    app.clinic.commands.forget(&phone, daybook_tests::clinic::desk()).await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
+    assert_eq!((count(&app, listed).await, count(&app, "010-7711-1234").await), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_one_number_is_refused() {
+    let app = app_in_step("legacy").await;
+    for phone in [
+        "02-512-4567~8",
+        "02-512-4567/8",
+        "02-512-4567, 4568",
+        "1.077111234E9",
+        "5123-4567~8",
+        "2123-4567 (2)",
+        "1) 010-7711-1234",
+        "(1)010-7711-1234",
+        "#1 02-512-4567",
+        "*67 010-7711-1234",
+        "tel:+82%2010-7711-1234",
+    ] {
         let fields = json!({"phone": phone, "service": "OTHER_CONSULTATION", "preferred_time": "09:00"});
         assert_eq!(book(&app, &form_with(fields)).await.status, 400, "{phone}");
     }

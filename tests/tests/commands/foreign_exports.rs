@@ -335,7 +335,7 @@ const TAKEN: [(&str, &str); 24] = [
 ];
 
 /// Cells that are rejected, with the reason.
-const REJECTED: [(&str, &str, Reason); 23] = [
+const REJECTED: [(&str, &str, Reason); 28] = [
     ("preferredDate", "2025/10/14", Reason::NotADate),
     ("preferredDate", "2025. 10. 14.", Reason::NotADate),
     ("preferredDate", "45944", Reason::NotADate),
@@ -350,6 +350,11 @@ const REJECTED: [(&str, &str, Reason); 23] = [
     ("updatedAt", "2025-10-01 23:59:60", Reason::NotATimestamp),
     ("updatedAt", "-infinity", Reason::NotATimestamp),
     ("phone", "010-5550-0710/010-5550-0711", Reason::NotAPhoneNumber),
+    ("phone", "5123-4567~8", Reason::NotAPhoneNumber),
+    ("phone", "2123-4567, 8", Reason::NotAPhoneNumber),
+    ("phone", "1) 010-5550-0713", Reason::NotAPhoneNumber),
+    ("phone", "#1 02-555-0713", Reason::NotAPhoneNumber),
+    ("phone", "tel:+82%2010-5550-0713", Reason::NotAPhoneNumber),
     ("phone", "1.06E+09", Reason::NotAPhoneNumber),
     ("phone", "010-5550-071O", Reason::NotAPhoneNumber),
     ("phone", "010-5550-0712²", Reason::NotAPhoneNumber),

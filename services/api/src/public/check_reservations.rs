@@ -96,7 +96,8 @@ pub(crate) async fn check_reservations(
 fn credentials(mut form: Form, region: Region, today: NaiveDate) -> Result<(Phone, NaiveDate), Problem> {
     let phone = form.string("phone");
     let phone = form.required("phone", phone);
-    let phone = phone.and_then(|text| form.accept(booking_form::phone(region, &text)));
+    let parse = |text: &str| Phone::parse_known_in(region, text);
+    let phone = phone.and_then(|text| form.accept(booking_form::phone(&text, parse)));
     let birth_date = form.string("birth_date");
     let birth_date = form.required("birth_date", birth_date);
     let birth_date = birth_date.and_then(|text| form.accept(booking_form::birth_date(&text, today)));

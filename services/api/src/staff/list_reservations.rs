@@ -99,7 +99,7 @@ fn cursor(form: &mut Form) -> Option<Cursor> {
 /// A part of a name or a number. A whole number also finds bookings under its former spellings.
 fn search(state: &State, text: String) -> Search {
     let region = state.settings.region;
-    let phone = Phone::parse_in(region, &text).ok();
+    let phone = Phone::parse_known_in(region, &text).ok();
     Search {
         digits: Phone::search_digits(region, &text),
         subjects: phone.map(|phone| state.commands.subjects(&phone)).unwrap_or_default(),

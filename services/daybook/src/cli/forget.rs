@@ -129,7 +129,7 @@ async fn read_phone(region: Region, given: Option<String>) -> anyhow::Result<Pho
         }
     };
     let refused = |error| UsageError(format!("--phone or standard input: {error}"));
-    Ok(Phone::parse_in(region, &text).map_err(refused)?)
+    Ok(Phone::parse_known_in(region, &text).map_err(refused)?)
 }
 
 #[cfg(test)]
@@ -143,6 +143,12 @@ mod tests {
         let error = read_phone(Region::default(), Some("010-hunter2".to_owned())).await.unwrap_err();
         let shown = format!("{error:#} {error:?}");
         assert!(shown.contains("--phone") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_text_that_only_earlier_releases_took_is_found() {
+        let phone = read_phone(Region::default(), Some("1) 010-7711-1234".to_owned())).await.unwrap();
+        assert_eq!(phone.as_str(), "101077111234");
     }
 
     #[test]

@@ -8,7 +8,13 @@ use super::written::{Written, group_lengths};
 
 /// Most digits of a number within its town. A longer one without the region's prefix has lost it, as in a spreadsheet. A
 /// shorter one has only if its groups set an area code apart: 2512-4567 is a number in many towns, 2-512-4567 is in Seoul.
-const LONGEST_LOCAL_NUMBER: usize = 8;
+pub(super) const LONGEST_LOCAL_NUMBER: usize = 8;
+
+/// Fewest digits of a patient's number.
+const SHORTEST: usize = 8;
+
+/// What Korean numbers begin with whose area code has four digits, as in 0507-1234-5678. The plan divides it after three.
+const KOREAN_PERSONAL: &str = "050";
 
 /// The calling code of Mexico, and the prefixes of its numbers until 2019: 1 before a mobile one from abroad.
 pub(super) const MEXICO: u16 = 52;
@@ -19,9 +25,13 @@ pub(super) const MEXICO_AT_HOME: [&str; 4] = ["044", "045", "01", MEXICO_ABROAD]
 const MEXICAN_DIGITS: usize = 10;
 
 /// A number of the region or of another one.
-pub(super) enum Reading {
-    Own(String),
-    Foreign(String),
+pub(super) struct Reading {
+    pub(super) normal: String,
+    pub(super) is_own: bool,
+    /// How many of its digits follow the area code; none if its groups are unknown, and all in a number of another region.
+    behind_area: usize,
+    /// Whether its prefix was put back although the groups are none of such a number.
+    pub(super) is_regrouped: bool,
 }
 
 impl Reading {
@@ -58,16 +68,25 @@ impl Reading {
         if *is_international {
             return read(region, &format!("+{digits}"), &[]);
         }
-        if let Some(Self::Own(number)) = read(region, digits, groups) {
-            return Some(Self::Own(number));
-        }
-        region.without_international_prefix(digits).find_map(|rest| read(region, &format!("+{rest}"), &[]))
+        let own = read(region, digits, groups).filter(|reading| reading.is_own);
+        own.or_else(|| {
+            let mut rests = region.without_international_prefix(digits);
+            rests.find_map(|rest| read(region, &format!("+{rest}"), &[]))
+        })
     }
 
-    pub(super) fn normal(self) -> String {
-        match self {
-            Self::Own(number) | Self::Foreign(number) => number,
-        }
+    /// Whether it is long enough for a patient's number. The plans have shorter ones, such as 032-107.
+    pub(super) fn is_long(&self) -> bool {
+        self.normal.len() >= SHORTEST
+    }
+
+    pub(super) fn has_usual_groups(&self) -> bool {
+        self.is_own && self.behind_area > 0
+    }
+
+    /// How many digits of a text belong to the area code and to what is dialled before it.
+    pub(super) fn area_end(&self, written: &Written) -> usize {
+        written.digits.len().saturating_sub(self.behind_area)
     }
 }
 
@@ -80,19 +99,33 @@ fn without_old_prefix(prefixes: &[&str], digits: &str) -> Option<String> {
 fn read(region: Region, text: &str, groups: &[usize]) -> Option<Reading> {
     let number = parse(region, text)?;
     if number.code().value() != region.calling_code() {
-        return Some(Reading::Foreign(number.format().mode(Mode::E164).to_string()));
+        let normal = number.format().mode(Mode::E164).to_string();
+        let behind_area = normal.len() - "+".len();
+        return Some(Reading { normal, is_own: false, behind_area, is_regrouped: false });
     }
     let national = number.format().mode(Mode::National).to_string();
     let normal: String = national.chars().filter(char::is_ascii_digit).collect();
+    let mut usual = group_lengths(&national);
+    if let [area @ 3, rest, ..] = usual.as_mut_slice()
+        && region.is_korea()
+        && normal.starts_with(KOREAN_PERSONAL)
+    {
+        (*area, *rest) = (4, rest.saturating_sub(1));
+    }
     let lacks_prefix = number.code().source() == Source::Default && normal.len() > text.len();
-    let may_lack_prefix = || text.len() > LONGEST_LOCAL_NUMBER || sets_area_apart(region, &national, groups);
-    (!lacks_prefix || may_lack_prefix()).then_some(Reading::Own(normal))
+    let is_grouped_otherwise = lacks_prefix && !sets_area_apart(region, &usual, groups);
+    if is_grouped_otherwise && text.len() <= LONGEST_LOCAL_NUMBER {
+        return None;
+    }
+    let is_regrouped = is_grouped_otherwise && groups.len() > 1;
+    let behind_area = usual.iter().skip(1).sum();
+    Some(Reading { normal, is_own: true, behind_area, is_regrouped })
 }
 
 /// Whether the groups are those of the number as it is written in its region, but for the prefix, or the area code and the
 /// rest.
-fn sets_area_apart(region: Region, national: &str, groups: &[usize]) -> bool {
-    let mut usual = group_lengths(national);
+fn sets_area_apart(region: Region, usual: &[usize], groups: &[usize]) -> bool {
+    let mut usual = usual.to_vec();
     let Some(area) = usual.first_mut() else { return false };
     *area = area.saturating_sub(region.trunk_prefix().len());
     match (groups, usual.as_slice()) {

@@ -30,6 +30,10 @@ impl Region {
         DATABASE.by_id(self.0.as_ref()).map_or(0, |plan| plan.country_code())
     }
 
+    pub(super) fn is_korea(self) -> bool {
+        self.0 == country::KR
+    }
+
     /// The main region of a calling code.
     pub(super) fn of_calling_code(code: u16) -> Option<Self> {
         DATABASE.region(&code)?.first()?.parse().map(Self).ok()

@@ -1,25 +1,15 @@
-//! What a text has behind a whole number: the fraction that a spreadsheet gave it, a note of digits, another line. With it
-//! the number would be somebody else's.
+//! What stands behind a whole number and is left out: the fraction that a spreadsheet gave it, and a note of digits.
 
-use super::reading::Reading;
+use super::is_number;
 use super::region::Region;
-use super::written::{Written, group_lengths};
-
-/// Fewest digits of a number before a tail.
-const SHORTEST_NUMBER: usize = 7;
 
 /// Fewest digits of what a spreadsheet made a fraction of.
 const SHORTEST_FLOAT: usize = 8;
 
-const KOREA: u16 = 82;
-
-/// The number without its tail; none if another number or line follows it.
-pub(super) fn without_tail(region: Region, text: &str) -> Option<&str> {
+/// The text without its tail.
+pub(super) fn without_tail(region: Region, text: &str) -> &str {
     let note = || number_before_note(text).filter(|number| is_number(region, number));
-    match without_fraction(text).or_else(note) {
-        Some(number) => Some(number),
-        None => (!adds_another(region, text)).then_some(text),
-    }
+    without_fraction(text).or_else(note).unwrap_or(text)
 }
 
 /// The digits before `.0` or `,00`, with or without marks of thousands.
@@ -46,34 +36,6 @@ fn number_before_note(text: &str) -> Option<&str> {
     let (number, note) = text.trim_end().strip_suffix([')', ']'])?.rsplit_once(['(', '['])?;
     let note = note.trim();
     (is_digits(note) && note.len() <= 2).then_some(number)
-}
-
-fn is_number(region: Region, text: &str) -> bool {
-    Written::from_plain(text).is_some_and(|written| Reading::of(region, &written).is_some())
-}
-
-/// Whether a number is followed by another one, or by the last digits of another line.
-pub(super) fn adds_another(region: Region, text: &str) -> bool {
-    let mut separators = text.char_indices().filter(|(_, character)| !character.is_ascii_digit());
-    separators.any(|(at, separator)| {
-        let (number, tail) = text.split_at(at);
-        let lengths = group_lengths(number);
-        let added = tail.chars().filter(char::is_ascii_digit).count();
-        let may_be_number = lengths.iter().sum::<usize>() >= SHORTEST_NUMBER
-            && lengths.last().is_some_and(|last| *last > 1)
-            && number.trim_end().ends_with(|last: char| last.is_ascii_digit());
-        if added == 0 || !may_be_number || !is_number(region, number) {
-            return false;
-        }
-        let lists = !divides(separator) && (added == 1 || !number.contains(separator));
-        // In Korea the last group always has four digits. Elsewhere a number may go on after what is one already.
-        lists || (added == 1 && region.calling_code() == KOREA) || !is_number(region, text)
-    })
-}
-
-/// Whether a sign usually stands between the groups of one number.
-fn divides(sign: char) -> bool {
-    sign.is_whitespace() || matches!(sign, '-' | '‐' | '–' | '—' | '−' | 'ー' | '.' | '(' | ')' | '[' | ']')
 }
 
 #[cfg(test)]
@@ -119,38 +81,6 @@ mod tests {
             ("DE", "030 1234567-0", "03012345670"),
         ] {
             assert_eq!(normal(region, text).as_deref(), Some(expected), "{region} {text}");
-        }
-    }
-
-    #[test]
-    fn another_line_and_a_rounded_number_are_refused() {
-        for text in [
-            "1.077111234E9",
-            "+8.21077E+11",
-            "1.077111234e+09",
-            "02-512-4567~8",
-            "02-512-4567 ~ 8",
-            "02-512-4567～8",
-            "02-512-4567〜8",
-            "02-512-4567~69",
-            "02-512-4567-8",
-            "02-512-4567/8",
-            "02/512/4567/8",
-            "02-512-4567, 8",
-            "02-512-4567,4568",
-            "02-512-4567 4568",
-            "02-512-4567·8",
-            "02-512-4567 & 8",
-            "2-512-4567~8",
-            "+82 2 512 4567~8",
-            "010-7711-1234 2",
-            "010-7711-1234.5",
-            "010-7711-1234*2",
-            "1588-1234/5",
-            "010-7711-1234;2",
-            "+1 650 253 0000,12",
-        ] {
-            assert_eq!(normal("KR", text), None, "{text}");
         }
     }
 }

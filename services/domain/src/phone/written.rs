@@ -1,5 +1,7 @@
 //! A phone number as it was written: its digits without separators, invisible characters, notes and extension.
 
+use std::ops::Range;
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::value::without_ignorable;
@@ -17,7 +19,7 @@ pub(super) const CALLER_ID_CODES: [&str; 2] = ["23", "31"];
 
 /// The zeros of the decimal digits that keyboards of other scripts type: Arabic, Persian, Devanagari, Bengali, Thai, Lao,
 /// Burmese and Khmer.
-const ZEROS: [char; 8] =
+pub const ZEROS: [char; 8] =
     ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ed0}', '\u{1040}', '\u{17e0}'];
 
 /// The digits of a text.
@@ -75,8 +77,19 @@ pub(super) fn number_in(text: &str) -> Option<String> {
 
 /// Lengths of the groups of digits in a text.
 pub(super) fn group_lengths(text: &str) -> Vec<usize> {
-    let groups = text.split(|character: char| !character.is_ascii_digit());
-    groups.map(str::len).filter(|length| *length > 0).collect()
+    group_spans(text).iter().map(ExactSizeIterator::len).collect()
+}
+
+/// Where the groups of digits are in a text.
+pub(super) fn group_spans(text: &str) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.match_indices(|character: char| character.is_ascii_digit()) {
+        match spans.last_mut() {
+            Some(last) if last.end == at => last.end += 1,
+            Some(_) | None => spans.push(at..at + 1),
+        }
+    }
+    spans
 }
 
 /// The text with plain characters and digits. A raised or circled digit is none of a number: it may be a footnote.

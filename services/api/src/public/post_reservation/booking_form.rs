@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
-use daybook_domain::phone::{Phone, Region, without_invisible};
+use daybook_domain::phone::{InvalidPhone, Phone, Region, without_invisible};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::value;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
@@ -64,7 +64,8 @@ pub(super) fn parse(
     let name = name.filter(|name| form.checked("patient_name", name, value::PATIENT_NAME));
     let phone_text = form.string("phone").map(|text| text.trim().to_owned());
     let phone_text = form.required("phone", phone_text);
-    let phone = phone_text.as_deref().and_then(|text| form.accept(phone(region, text)));
+    let phone =
+        phone_text.as_deref().and_then(|text| form.accept(phone(text, |text| Phone::parse_in(region, text))));
     let birth_date_text = form.string("birth_date");
     let birth_date_text = form.required("birth_date", birth_date_text);
     let birth_date = birth_date_text.and_then(|text| form.accept(birth_date(&text, today)));
@@ -180,11 +181,14 @@ fn email(text: &str) -> Result<String, FieldFault> {
     }
 }
 
-/// A valid phone number.
-pub(in crate::public) fn phone(region: Region, text: &str) -> Result<Phone, FieldFault> {
+/// A valid phone number, parsed as for a booking or as for a lookup.
+pub(in crate::public) fn phone(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<Phone, InvalidPhone>,
+) -> Result<Phone, FieldFault> {
     let fault = || FieldFault::new("phone", Code::InvalidPhone);
     value::PHONE.check(&without_invisible(text.trim())).map_err(|range| fault().with_range(range))?;
-    Phone::parse_in(region, text).map_err(|_| fault())
+    parse(text).map_err(|_| fault())
 }
 
 /// A valid birth date, not in the future.

@@ -4,7 +4,10 @@
 
 mod folding;
 
+use std::sync::LazyLock;
+
 use daybook_domain::SubjectId;
+use daybook_domain::phone::ZEROS;
 
 use super::super::uuids;
 use super::Conditions;
@@ -21,9 +24,15 @@ pub struct Search {
     pub subjects: Vec<SubjectId>,
 }
 
-/// The digits of a number.
-const DIGITS: &str = "CASE WHEN r.phone ~ '^[-0-9]*$' THEN replace(r.phone, '-', '')
-    ELSE regexp_replace(normalize(r.phone, NFKC), '[^0-9]', '', 'g') END";
+/// The digits of a number, which may be those of another script.
+static DIGITS: LazyLock<String> = LazyLock::new(|| {
+    let digits = |zero: &char| (*zero..).take(10).collect::<String>();
+    let (others, plain) = (ZEROS.iter().map(digits).collect::<String>(), "0123456789".repeat(ZEROS.len()));
+    format!(
+        "CASE WHEN r.phone ~ '^[-0-9]*$' THEN replace(r.phone, '-', '')
+            ELSE regexp_replace(translate(normalize(r.phone, NFKC), '{others}', '{plain}'), '[^0-9]', '', 'g') END"
+    )
+});
 
 /// A forgotten patient has no birth date, and is not found by a number that the row no longer shows.
 const IS_PATIENT: &str = r#"r.subject = ANY({3}) AND r."birthDate" IS NOT NULL"#;
@@ -31,7 +40,8 @@ const IS_PATIENT: &str = r#"r.subject = ANY({3}) AND r."birthDate" IS NOT NULL"#
 pub(super) fn add(conditions: &mut Conditions, search: &Search) {
     let name = folded(r#"r."patientName""#);
     let text = folded("{1}::text");
-    let condition = format!("(strpos({name}, {text}) > 0 OR ({DIGITS}) LIKE ANY({{2}}) OR {IS_PATIENT})");
+    let digits = &*DIGITS;
+    let condition = format!("(strpos({name}, {text}) > 0 OR ({digits}) LIKE ANY({{2}}) OR {IS_PATIENT})");
     let parts: Vec<String> = search.digits.iter().map(|digits| format!("%{digits}%")).collect();
     let name_part = search.text.trim().to_owned();
     conditions.add(&condition, [Box::new(name_part), Box::new(parts), Box::new(uuids(&search.subjects))]);

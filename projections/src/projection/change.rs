@@ -336,7 +336,8 @@ impl Interpreter {
     }
 
     fn moved(&mut self, e: &ReservationMoved, decryptor: &Decryptor) -> Result<NewReservation, EventFault> {
-        Ok(NewReservation { version: e.version, ..self.imported(&e.row, decryptor)? })
+        let is_assigned_by_staff = e.row.is_placed_here.unwrap_or_default();
+        Ok(NewReservation { version: e.version, is_assigned_by_staff, ..self.imported(&e.row, decryptor)? })
     }
 
     fn details(

@@ -362,3 +362,94 @@ async fn open_rows_are_decided_one_by_one_until_the_final_run_is_complete() {
     assert_eq!(clinic.run(&withdraw).await.unwrap().code, Some(0));
     assert_eq!(clinic.run(&last).await.unwrap().code, Some(1), "it is open again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_a_total_is_left_out_by_its_mark_and_empty_lines_are_counted() {
+    let clinic = Installation::open().await.unwrap();
+    std::fs::create_dir_all(clinic.data_dir()).unwrap();
+    let file = clinic.data_dir().join("export.csv");
+    let name = file.to_str().unwrap();
+    let export = std::fs::read_to_string(EXPORT).unwrap();
+    let (empty, total) = (",".repeat(16), format!(",Total{}{EXPORT_ROWS}", ",".repeat(15)));
+    std::fs::write(&file, format!("{export}{empty}\n{empty}\n{total}\n\u{1a}")).unwrap();
+    let last = ["import", "run", "--csv", name, "--final", "--yes"];
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stdout);
+    let skipped = "The file is UTF-8 text, separated by commas. 2 lines without a value were skipped.";
+    assert!(output.stdout.contains(skipped), "{}", output.stdout);
+    let report: Value =
+        serde_json::from_str(&clinic.run(&[&last[..], &["--json"]].concat()).await.unwrap().stdout).unwrap();
+    assert_eq!((&report["rejected"], &report["empty_lines"]), (&json!(1), &json!(2)), "{report}");
+    let mark = report["rejects"][0]["mark"].as_str().unwrap();
+    let advice = format!("decide MARK --leave-out --reason TEXT --csv {name}");
+    for text in [mark, "line 204 (row:", &advice] {
+        assert!(output.stdout.contains(text), "{text}: {}", output.stdout);
+    }
+    let decide = async |row: &str| {
+        let how = [
+            "import",
+            "resolve",
+            "decide",
+            row,
+            "--leave-out",
+            "--reason",
+            "a total",
+            "--csv",
+            name,
+            "--yes",
+        ];
+        clinic.run(&how).await.unwrap()
+    };
+    for (row, fault) in [("row:0123456789abcdef", "nothing is open about"), ("row:7", "such as row:")] {
+        let refused = decide(row).await;
+        assert!(refused.code == Some(2) && refused.stderr.contains(fault), "{}", refused.stderr);
+    }
+    assert_eq!(decide(mark).await.code, Some(0));
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert!(output.stdout.contains("left out as decided"), "{}", output.stdout);
+    let listed = clinic.run(&["import", "resolve", "list"]).await.unwrap().stdout;
+    assert!(listed.contains(mark) && listed.contains("a total"), "{listed}");
+    let withdraw = ["import", "resolve", "withdraw", mark, "--yes"];
+    assert_eq!(clinic.run(&withdraw).await.unwrap().code, Some(0));
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(1), "it is open again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_kept_by_decision_is_kept_when_the_old_system_wins() {
+    let (old, system) = legacy_system::start(1).await;
+    let clinic = Installation::open().await.unwrap();
+    let url = old.url();
+    let last = ["import", "run", "--from", &url, "--final", "--yes"];
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(0));
+    let unread = review_list(&clinic, &[]).await;
+    let id = unread.iter().find(|row| row["status"] != "CANCELLED").unwrap()["id"].as_str().unwrap();
+    let review = ["import", "review", "decide", id, "--period", "AFTERNOON", "--yes"];
+    assert_eq!(clinic.run(&review).await.unwrap().code, Some(0));
+    let change = "UPDATE reservations SET status = 'CANCELLED', \"preferredTime\" = '10:00' WHERE id = $1";
+    system.execute(change, &[&id]).await.unwrap();
+    let keep = [
+        "import",
+        "resolve",
+        "decide",
+        id,
+        "--keep-ours",
+        "--reason",
+        "they called",
+        "--from",
+        &url,
+        "--yes",
+    ];
+    assert_eq!(clinic.run(&keep).await.unwrap().code, Some(0));
+    let output = clinic.run(&[&last[..], &["--old-wins"]].concat()).await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    for text in
+        ["kept as decided", "By decision 1 row keeps Daybook's version, also where the old system wins."]
+    {
+        assert!(output.stdout.contains(text), "{text}: {}", output.stdout);
+    }
+    let database = clinic.connect().await.unwrap();
+    let sql = "SELECT status::text FROM dynamic_1.reservations WHERE id = $1";
+    let status: String = database.query_one(sql, &[&id]).await.unwrap().get(0);
+    assert_ne!(status, "CANCELLED");
+}

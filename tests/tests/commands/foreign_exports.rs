@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "foreign_exports/bad_rows.rs"]
+mod bad_rows;
 #[path = "foreign_exports/encodings.rs"]
 mod encodings;
 

@@ -50,6 +50,7 @@ pub use report::{Conflict, ImportReport, MAX_REJECTS_LISTED, Progress, Verdict};
 pub use rules::{MAX_RULES, MAX_RULES_BYTES, Rules, RulesError};
 
 use reference_data::ReferenceData;
+use reject::UnreadRow;
 use resolution::Resolutions;
 use row::RawRow;
 use run::Run;
@@ -145,8 +146,10 @@ impl<E: Into<CommandError>> From<E> for ImportError {
 /// Consecutive rows of the source.
 #[derive(Default)]
 struct Chunk {
-    rows: Vec<Result<RawRow, Reject>>,
+    rows: Vec<Result<RawRow, UnreadRow>>,
     row_bytes: usize,
+    /// Lines without a value up to the end of the last row.
+    empty_lines: u64,
     /// Bytes up to the end of the last row; `None` if the source is not a file.
     source_bytes: Option<u64>,
     /// `None` if the source cannot tell.
@@ -158,7 +161,7 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn add(&mut self, row: Result<RawRow, Reject>) {
+    fn add(&mut self, row: Result<RawRow, UnreadRow>) {
         self.row_bytes += row.as_ref().map_or(0, RawRow::size_bytes);
         self.rows.push(row);
     }
@@ -208,7 +211,7 @@ impl Source {
 pub struct ImportRun {
     /// Skip rows with an earlier `updatedAt`. A change that did not update that column is then missed.
     pub since: Option<DateTime<Utc>>,
-    /// In a conflict, overwrite Daybook's state.
+    /// In a conflict, overwrite Daybook's state, unless the operator decided about the row.
     pub old_wins: bool,
     /// Reconcile every row at the end. The source must be complete.
     pub reconcile: bool,

@@ -92,3 +92,21 @@ async fn an_export_in_an_encoding_that_is_not_certain_is_refused_with_its_probab
     let korean = export(encoding_rs::EUC_KR, &["김민수"]);
     assert_eq!(run(&process, korean).await.file.unwrap().encoding, "CP949");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_in_utf_7_is_named_and_a_calling_code_is_not_taken_for_it() {
+    let ascii = |id: &str, name: &str, time: &str, phone: &str| {
+        row(id, &[("patientName", name), ("preferredTime", time), ("phone", phone)])
+    };
+    // As .NET writes it, and as Python and iconv do.
+    for (name, time) in [("+rkC7/MIY-", "+xiTWxA- 3+wtw-"), ("+rkC7/MIY", "+xiTWxA 3+wtw")] {
+        let text = refused(file(&[ascii("a", name, time, "+82-10-5550-0001")])).await;
+        assert!(text.contains("UTF-7") && text.contains("export it as UTF-8"), "{text}");
+    }
+    let phones = ["+82-10-5550-0001", "+821055500004", "+82 2-345-6789", "+1-212-555-0123", "+12125550124"];
+    let rows: Vec<String> =
+        (1..).zip(phones).map(|(n, phone)| ascii(&"a".repeat(n), "Ann", "10:00", phone)).collect();
+    let report =
+        ImportRun::default().rehearse(None, Source::csv(Cursor::new(file(&rows))), &silent).await.unwrap();
+    assert_eq!((report.imported, report.rejected), (5, 0), "{:?}", report.rejects);
+}

@@ -1,8 +1,11 @@
 //! Rows that stay open are decided one by one, and then the account is clean. A decision holds only for what was open.
 
+#[path = "resolutions/switches.rs"]
+mod switches;
+
 use daybook_commands::ReservationChange;
 use daybook_domain::{Actor, ReservationId, Status};
-use daybook_migration::import::resolution::{self, Decision, OpenItem, Resolutions};
+use daybook_migration::import::resolution::{self, Decision, OpenItem, Resolutions, RowKey};
 use daybook_migration::import::{ImportReport, ImportRun, Reason, Verdict};
 
 use super::Migration;
@@ -12,16 +15,25 @@ fn id(text: &str) -> ReservationId {
     ReservationId::parse(text).unwrap()
 }
 
+fn key(text: &str) -> RowKey {
+    RowKey::parse(text).unwrap()
+}
+
 impl Migration {
     /// A final run with the recorded decisions.
     async fn finish(&self) -> ImportReport {
+        self.appended(&self.decided(ImportRun { reconcile: true, ..ImportRun::default() }).await).await.0
+    }
+
+    /// A run with the recorded decisions.
+    async fn decided(&self, run: ImportRun) -> ImportRun {
         let resolutions = Resolutions::read(&self.process.log.pool().get().await.unwrap()).await.unwrap();
-        self.appended(&ImportRun { reconcile: true, resolutions, ..ImportRun::default() }).await.0
+        ImportRun { resolutions, ..run }
     }
 
     async fn decide(&self, reservation: &str, item: &OpenItem) {
         let client = self.process.log.pool().get().await.unwrap();
-        resolution::record(&client, &id(reservation), item, "as agreed", &Actor::named("cli:kim"))
+        resolution::record(&client, &key(reservation), item, "as agreed", &Actor::named("cli:kim"))
             .await
             .unwrap();
     }
@@ -41,7 +53,7 @@ async fn a_conflict_in_which_daybook_is_right_is_kept_until_the_row_changes_agai
     migration.change(&format!("UPDATE reservations SET status = 'REJECTED' WHERE id = '{row}'")).await;
     let report = migration.finish().await;
     assert_eq!((report.conflicts, report.reconciliation.unwrap().is_clean()), (1, false));
-    let item = &report.open_items[&id(&row)];
+    let item = &report.open_items[row.as_str()];
     assert_eq!(item.fitting(), Decision::KeepOurs);
     migration.decide(&row, item).await;
     let report = migration.finish().await;
@@ -54,11 +66,11 @@ async fn a_conflict_in_which_daybook_is_right_is_kept_until_the_row_changes_agai
     let report = migration.finish().await;
     assert_eq!((report.conflicts, report.resolved), (1, 0));
     assert!(!report.reconciliation.unwrap().is_clean());
-    migration.decide(&row, &report.open_items[&id(&row)]).await;
+    migration.decide(&row, &report.open_items[row.as_str()]).await;
     assert!(migration.finish().await.reconciliation.unwrap().is_clean());
     let client = migration.process.log.pool().get().await.unwrap();
-    assert!(resolution::withdraw(&client, &id(&row)).await.unwrap());
-    assert!(!resolution::withdraw(&client, &id(&row)).await.unwrap());
+    assert!(resolution::withdraw(&client, &key(&row)).await.unwrap());
+    assert!(!resolution::withdraw(&client, &key(&row)).await.unwrap());
     assert_eq!(migration.finish().await.conflicts, 1, "a withdrawn decision is open again");
 }
 
@@ -71,7 +83,7 @@ async fn a_rejected_row_is_left_out_for_that_reason_only_and_comes_in_once_it_is
     migration.change(copy).await;
     let report = migration.finish().await;
     assert_eq!((report.rejected, report.rejects[0].reason), (1, Reason::NotAPhoneNumber));
-    let item = &report.open_items[&id("odd")];
+    let item = &report.open_items["odd"];
     assert_eq!(item.fitting(), Decision::LeaveOut);
     migration.decide("odd", item).await;
     let report = migration.finish().await;
@@ -111,7 +123,7 @@ async fn conflicts_and_bad_and_deleted_rows_are_decided_one_by_one_until_nothing
         let account = report.reconciliation.unwrap();
         let open = account.conflicts + account.rejected + account.only_in_daybook.count;
         assert_eq!((open as usize, account.is_clean()), (rows.len() - decided, false), "{account:?}");
-        let item = report.open_items.get(&id(row)).cloned().unwrap_or(OpenItem::Missing);
+        let item = report.open_items.get(row.as_str()).cloned().unwrap_or(OpenItem::Missing);
         migration.decide(row, &item).await;
     }
     let report = migration.finish().await;

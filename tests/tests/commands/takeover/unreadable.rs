@@ -1,6 +1,9 @@
 //! Rows that were imported and cannot be read any more: they are rejected alone, and Daybook keeps what it took before.
 
-use daybook_domain::ReservationId;
+use std::collections::HashSet;
+
+use daybook_domain::{Actor, ReservationId};
+use daybook_migration::import::resolution::{self, OpenItem, Resolutions, RowKey};
 use daybook_migration::import::{ImportRun, Place, Reason, Verdict};
 use daybook_tests::postgres::TestDatabase;
 
@@ -26,6 +29,40 @@ async fn a_row_that_is_no_utf8_is_rejected_alone_from_a_database_without_an_enco
     assert_eq!(report.verdict, Verdict::RowsRejected);
     assert_eq!(report.reconciliation.unwrap().only_in_daybook.count, 0, "the row is there");
     assert_eq!(migration.booking(&row).await.version, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_a_database_whose_id_cannot_be_read_is_left_out_by_its_mark() {
+    let migration =
+        Migration::begun_from(filled(TestDatabase::without_encoding().await.unwrap()).await).await;
+    let [one, other, ..] = &migration.ids("status = 'COMPLETED'").await[..] else { panic!("too few rows") };
+    let damage = [
+        format!("UPDATE reservations SET id = 'no id' WHERE id = '{one}'"),
+        format!(r"UPDATE reservations SET id = E'\xb0\xa1', notes = E'\xb0' WHERE id = '{other}'"),
+    ];
+    migration.client.batch_execute(&damage.join(";")).await.unwrap();
+    let client = migration.process.log.pool().get().await.unwrap();
+    let finish = async || {
+        let resolutions = Resolutions::read(&client).await.unwrap();
+        migration.appended(&ImportRun { resolutions, ..reconciling() }).await.0
+    };
+    let decide = async |row: &RowKey, item: &OpenItem| {
+        resolution::record(&client, row, item, "as agreed", &Actor::named("cli:kim")).await.unwrap();
+    };
+    let report = finish().await;
+    let reasons: HashSet<_> = report.rejects.iter().map(|reject| (reject.reason, reject.field)).collect();
+    assert_eq!(reasons, [(Reason::NotUtf8, Some("id")), (Reason::NotAnId, Some("id"))].into());
+    assert!(report.rejects.iter().all(|reject| matches!(reject.place, Place::Number(_))));
+    for (row, item) in &report.open_items {
+        assert!(row.as_str().starts_with("row:"), "{row}");
+        decide(row, item).await;
+    }
+    let account = finish().await.reconciliation.unwrap();
+    assert_eq!((account.rejected, account.resolved, account.only_in_daybook.count), (0, 2, 2));
+    for row in [one, other] {
+        decide(&RowKey::parse(row).unwrap(), &OpenItem::Missing).await;
+    }
+    assert!(finish().await.reconciliation.unwrap().is_clean());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ mod reconciliation;
 
 use std::fmt::Write as _;
 
-use daybook_migration::import::{ImportReport, Verdict};
+use daybook_migration::import::{FileFormat, ImportReport, Verdict};
 use daybook_projections::Generation;
 use serde::Serialize;
 
@@ -117,9 +117,17 @@ fn verdict(import: &ImportReport, is_preview: bool) -> String {
         Verdict::AllIn if import.read == 0 => "No row has changed since that time.".to_owned(),
         Verdict::AllIn => format!("Every row {is} in Daybook{decided}: {read}."),
     };
+    let empty = match import.empty_lines {
+        0 => String::new(),
+        lines => format!(
+            " {} without a value {} skipped.",
+            counted(lines, "line", "lines"),
+            if lines == 1 { "was" } else { "were" }
+        ),
+    };
     match import.file {
-        Some(file) => {
-            format!("{sentence}\nThe file is {} text, separated by {}.", file.encoding, file.separator)
+        Some(FileFormat { encoding, separator }) => {
+            format!("{sentence}\nThe file is {encoding} text, separated by {separator}.{empty}")
         }
         None => sentence,
     }
@@ -132,10 +140,13 @@ pub(super) fn import_sections(import: &ImportReport, source: &str) -> Vec<String
         sections.push(review(import).to_string());
     }
     if import.rejected > 0 {
-        sections.push(rejects(import));
+        sections.push(rejects(import, source));
     }
     if import.conflicts > 0 {
         sections.push(conflicts(import, source));
+    }
+    if import.kept > 0 {
+        sections.push(kept(import));
     }
     let account = import.reconciliation.as_ref();
     sections
@@ -166,7 +177,8 @@ fn numbers(import: &ImportReport) -> Table {
         ("moved to another day", import.moved),
         ("changed in both systems, equal", import.agreeing),
         ("changed in both systems, in conflict", import.conflicts),
-        ("kept or left out as decided", import.resolved),
+        ("kept as decided", import.kept),
+        ("left out as decided", import.resolved.saturating_sub(import.kept)),
         ("unchanged since the given time", import.passed_over),
     ];
     for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
@@ -191,10 +203,18 @@ fn conflicts(import: &ImportReport, source: &str) -> String {
         text,
         "Daybook's version stays. Make both systems agree, or take the version of the old system with\n\
          daybook import run {source} --old-wins\n\
-         To keep Daybook's version of a row for good:\n\
+         To keep Daybook's version of a row for good, also then:\n\
          daybook import resolve decide ID --keep-ours --reason TEXT {source}",
     );
     text
+}
+
+fn kept(import: &ImportReport) -> String {
+    let (rows, keep) = (counted(import.kept, "row", "rows"), if import.kept == 1 { "keeps" } else { "keep" });
+    format!(
+        "By decision {rows} {keep} Daybook's version, also where the old system wins. To take the version of the old\n\
+         system, withdraw the decision: daybook import resolve withdraw ID"
+    )
 }
 
 /// Adds the number of rows that are not listed.
@@ -238,20 +258,26 @@ fn review(import: &ImportReport) -> Table {
     table
 }
 
-fn rejects(import: &ImportReport) -> String {
+fn rejects(import: &ImportReport, source: &str) -> String {
     let mut table =
         Table::new(&[("rejected", Align::Left), ("column", Align::Left), ("reason", Align::Left)]);
     for reject in &import.rejects {
         let field = reject.field.unwrap_or("(the whole row)");
-        table.row([reject.place.to_string(), field.to_owned(), reject.reason.to_string()]);
+        let place = match &reject.mark {
+            Some(mark) => format!("{} ({mark})", reject.place),
+            None => reject.place.to_string(),
+        };
+        table.row([place, field.to_owned(), reject.reason.to_string()]);
     }
     let mut text = table.to_string();
     push_unlisted(&mut text, import.rejected, import.rejects.len());
-    if import.rejected_without_id > 0 {
-        let rows = counted(import.rejected_without_id, "row", "rows");
+    if import.rejects.iter().any(|reject| reject.mark.is_some()) {
         // Writing into a String cannot fail.
-        let _ =
-            write!(text, "No id could be read of {rows}: mend them in the source, they cannot be decided.");
+        let _ = write!(
+            text,
+            "A row without an id of its own has a mark. Mend it in the source, or leave it out by its mark:\n\
+             daybook import resolve decide MARK --leave-out --reason TEXT {source}"
+        );
     }
     text
 }
@@ -281,13 +307,14 @@ fn views(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use daybook_domain::requested_time::Ambiguity;
+    use daybook_migration::import::resolution::RowKey;
     use daybook_migration::import::{Place, Reason, Reject};
 
     use super::*;
 
     #[test]
     fn rejected_rows_are_listed_with_line_and_reason_and_reviews_are_counted() {
-        let reject = Reject { place: Place::Line(7), field: Some("phone"), reason: Reason::NotAPhoneNumber };
+        let reject = Reject::new(Place::Line(7), Some("phone"), Reason::NotAPhoneNumber);
         let import = ImportReport {
             read: 4,
             imported: 2,
@@ -305,6 +332,17 @@ mod tests {
             assert!(text.contains(line), "{line}: {text}");
         }
     }
+
+    #[test]
+    fn a_row_without_an_id_of_its_own_is_listed_with_the_mark_that_decides_it() {
+        let mark = RowKey::parse("row:9f86d081884c7d65");
+        let reject = Reject { mark, ..Reject::new(Place::Line(7), Some("id"), Reason::Missing) };
+        let import = ImportReport { read: 4, rejected: 1, rejects: vec![reject], ..ImportReport::default() };
+        let text = rejects(&import, "--csv a");
+        assert!(text.contains("line 7 (row:9f86d081884c7d65)  id "), "{text}");
+        assert!(text.ends_with("decide MARK --leave-out --reason TEXT --csv a"), "{text}");
+    }
+
     #[test]
     fn an_import_in_which_no_row_came_in_says_so_first_and_fails() {
         let empty = ImportReport::default();
@@ -326,21 +364,24 @@ mod tests {
         let preview = preview(&all);
         assert!(preview.contains("Every row would be in Daybook: 3 rows."), "{preview}");
         assert!(verdict(&all, false).starts_with("Every row is in Daybook: 3 rows."));
-        let decided = ImportReport { resolved: 2, ..all.clone() };
+        let decided = ImportReport { resolved: 2, kept: 1, ..all.clone() };
+        assert!(numbers(&decided).to_string().contains("kept as decided"), "{}", numbers(&decided));
+        assert!(
+            kept(&decided)
+                .starts_with("By decision 1 row keeps Daybook's version, also where the old system wins.")
+        );
         let said = "Every row is in Daybook, but for 2 kept or left out as decided: 3 rows.";
         assert!(verdict(&decided, false).starts_with(said));
         let changed = ImportReport {
             read: 15,
             rejected: 3,
             rejected_imported_before: 3,
-            rejected_without_id: 1,
             verdict: Verdict::RowsRejected,
             ..all.clone()
         };
         let said = "REJECTED: 3 rows of 15; 3 of them stay in Daybook as an earlier import took them. In Daybook as they \
                     are in the source: 12.";
         assert!(verdict(&changed, false).starts_with(said), "{}", verdict(&changed, false));
-        assert!(rejects(&changed).contains("No id could be read of 1 row"));
         let some = ImportReport { read: 4, rejected: 1, verdict: Verdict::RowsRejected, ..all };
         let said = "Would be REJECTED: 1 row of 4. Would be in Daybook: 3.";
         assert!(verdict(&some, true).starts_with(said), "{}", verdict(&some, true));

@@ -3,8 +3,8 @@
 //! It must never show the contents of a row.
 
 use clap::{Args, Subcommand};
-use daybook_domain::{ClinicZone, ReservationId, value};
-use daybook_migration::import::resolution::{self, Decision, OpenItem, Resolution, Resolutions};
+use daybook_domain::{ClinicZone, value};
+use daybook_migration::import::resolution::{self, Decision, OpenItem, Resolution, Resolutions, RowKey};
 use daybook_migration::import::{ImportReport, ImportRun};
 use serde::Serialize;
 
@@ -35,9 +35,10 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// Id of the reservation, as the final run lists it or as it is in the row
-    #[arg(value_name = "ID", value_parser = super::review::parse_id)]
-    reservation: ReservationId,
+    /// Id of the reservation, as the final run lists it or as it is in the row. A row without an id of its own has a mark
+    /// such as row:9f86d081884c7d65, which every run lists
+    #[arg(value_name = "ID", value_parser = parse_key)]
+    reservation: RowKey,
     #[command(flatten)]
     decision: DecisionArguments,
     /// Reason; it is recorded with the decision. Write no patient's name here
@@ -58,7 +59,8 @@ pub(in crate::cli) struct Arguments {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct DecisionArguments {
-    /// Keep what Daybook has: the row was changed in both systems, or the old system no longer has it
+    /// Keep what Daybook has, also in a run in which the old system wins: the row was changed in both systems, or the old
+    /// system no longer has it
     #[arg(long)]
     keep_ours: bool,
     /// Do not take the row: it was rejected. If it was imported before, Daybook keeps what it took then
@@ -74,18 +76,23 @@ pub(in crate::cli) struct ListArguments {
 
 #[derive(Args)]
 pub(in crate::cli) struct WithdrawArguments {
-    /// Id of the reservation
-    #[arg(value_name = "ID", value_parser = super::review::parse_id)]
-    reservation: ReservationId,
+    /// Id of the reservation, or mark of the row
+    #[arg(value_name = "ID", value_parser = parse_key)]
+    reservation: RowKey,
     #[command(flatten)]
     confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
+fn parse_key(text: &str) -> Result<RowKey, String> {
+    RowKey::parse(text)
+        .ok_or_else(|| "use the id of a row, or a mark such as row:9f86d081884c7d65".to_owned())
+}
+
 #[derive(Serialize)]
 struct Resolved {
-    reservation: ReservationId,
+    reservation: RowKey,
     decision: Decision,
 }
 
@@ -140,8 +147,8 @@ async fn resolve(
     let id = &chosen.reservation;
     let Some(item) = open_item(&report, id) else {
         let fault = format!(
-            "nothing is open about {id}; `daybook import run {options} --final --dry-run` lists what is. A row whose id or \
-             encoding cannot be read has to be mended in the source"
+            "nothing is open about {id}; `daybook import run {options} --final --dry-run` lists what is, with the marks of rows \
+             without an id of their own"
         );
         return Err(UsageError(fault).into());
     };
@@ -154,10 +161,10 @@ async fn resolve(
     Ok(resolution::record(&client, id, &item, reason, &operator()).await?)
 }
 
-fn open_item(report: &ImportReport, id: &ReservationId) -> Option<OpenItem> {
+fn open_item(report: &ImportReport, row: &RowKey) -> Option<OpenItem> {
     let missing = report.reconciliation.iter().flat_map(|account| &account.only_in_daybook.list);
-    let is_missing = missing.into_iter().any(|listed| listed.reservation == *id);
-    report.open_items.get(id).cloned().or(is_missing.then_some(OpenItem::Missing))
+    let is_missing = missing.into_iter().any(|listed| listed.reservation.as_str() == row.as_str());
+    report.open_items.get(row).cloned().or(is_missing.then_some(OpenItem::Missing))
 }
 
 async fn list(settings: &Settings, arguments: ListArguments) -> anyhow::Result<Exit> {
@@ -172,7 +179,7 @@ async fn list(settings: &Settings, arguments: ListArguments) -> anyhow::Result<E
 
 #[derive(Serialize)]
 struct Withdrawn {
-    reservation: ReservationId,
+    reservation: RowKey,
     /// Whether there was a decision.
     withdrawn: bool,
 }
@@ -204,7 +211,7 @@ fn describe(listed: &[&Resolution], zone: ClinicZone) -> String {
     if listed.is_empty() {
         return "No decision about a row is recorded.".to_owned();
     }
-    let columns = ["reservation", "was", "decision", "by", "at", "reason"];
+    let columns = ["row", "was", "decision", "by", "at", "reason"];
     let mut table = Table::new(&columns.map(|column| (column, Align::Left)));
     for resolution in listed {
         table.row([

@@ -9,8 +9,6 @@ mod list;
 mod queue;
 mod report;
 
-pub(super) use decide::parse_id;
-
 use clap::Subcommand;
 
 use crate::exit::Exit;

@@ -25,7 +25,8 @@ pub(in crate::cli) struct Arguments {
     /// `updatedAt` was not set is missed
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     since: Option<DateTime<Utc>>,
-    /// If a reservation was changed in both systems, take the version of the old system
+    /// If a reservation was changed in both systems, take the version of the old system, unless `daybook import resolve` decided
+    /// about that row
     #[arg(long)]
     old_wins: bool,
     /// The final run, over the whole source: reconcile every row, and exit with code 1 if anything is open
@@ -78,7 +79,10 @@ fn describe_change(source: &Source, import_run: &ImportRun) -> String {
         None => String::new(),
     };
     let conflicts = match import_run.old_wins {
-        true => "Where it was changed in Daybook too, the old system WINS.",
+        true => {
+            "Where it was changed in Daybook too, the old system WINS, except for rows decided with \
+             `daybook import resolve`."
+        }
         false => "Where it was changed in Daybook too, Daybook's version stays and the conflict is listed.",
     };
     format!(

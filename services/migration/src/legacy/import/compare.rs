@@ -46,7 +46,7 @@ pub(super) fn compare(
     if state.is_changed_here && (fields.is_empty() || is_same_change(row, slot, state)) {
         return Verdict::Agrees;
     }
-    // A time that was decided here was decided for that day.
+    // A time that was decided here was decided for that day, so on another one a person has to look at it.
     let loses_slot = state.is_placed_here && (slot != state.slot || differing.contains(&DATE));
     if (state.is_changed_here || loses_slot) && !old_wins {
         return Verdict::Conflict(fields);
@@ -59,8 +59,20 @@ fn wanted_slot(differing: &[&str], parsed_slot: SlotAssignment, state: &Imported
     let is_newly_parsed = matches!(state.slot, SlotAssignment::Review(_))
         && !matches!(parsed_slot, SlotAssignment::Review(_))
         && state.contents.personal.is_some();
-    let is_another_time = differing.iter().any(|column| ["preferredTime", DATE].contains(column));
+    let is_another_time = differing.iter().any(|column| ["preferredTime", DATE].contains(column))
+        && !keeps_decided_slot(differing, parsed_slot, state);
     if is_another_time || is_newly_parsed { parsed_slot } else { state.slot }
+}
+
+/// Whether a slot that was decided here stands, as far as the old system says no other time: the text is the same, and on
+/// another day it could not be read, then and now.
+pub(super) fn keeps_decided_slot(
+    differing: &[&str],
+    parsed_slot: SlotAssignment,
+    state: &ImportedState,
+) -> bool {
+    let is_unread = state.event.wish.is_none() && matches!(parsed_slot, SlotAssignment::Review(_));
+    state.is_placed_here && !differing.contains(&"preferredTime") && (is_unread || !differing.contains(&DATE))
 }
 
 /// Whether the row equals the reservation in Daybook, apart from bookkeeping columns.

@@ -1,4 +1,5 @@
-//! Reads a CSV file record by record and recovers after a broken one. Never drops a line without reporting it.
+//! Reads a CSV file record by record and recovers after a broken one. Never drops a line without reporting it; lines without
+//! a value are counted.
 //!
 //! The `csv` crate cannot do two things that an import needs. After an unclosed quotation mark it consumes everything up to
 //! the next one, while this reader loses only that line. And it does not tell PostgreSQL's NULL (an empty field) from an empty
@@ -16,10 +17,12 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
 use chrono::{DateTime, Utc};
+use daybook_domain::value::without_ignorable;
 use tokio::sync::mpsc;
 
 use super::reject::{Reason, Reject};
 use super::row::{COLUMNS, RawRow};
+use super::row_contents::{RowHash, RowHasher};
 use super::{Chunk, ImportError, MAX_ROW_BYTES};
 use encoding::Decoded;
 use header::Header;
@@ -32,8 +35,8 @@ pub(crate) use header::Texts;
 /// Notes contain line breaks, but only a few.
 const MAX_RECORD_LINES: usize = 64;
 
-/// Programs of old systems end a file with it.
-const END_OF_FILE: u8 = 0x1a;
+/// Programs of old systems end a file with Ctrl-Z, and others fill its last block with zeros.
+const PADDING: [u8; 2] = [0, 0x1a];
 
 /// `None` is NULL.
 type Field = Option<Vec<u8>>;
@@ -43,12 +46,15 @@ struct Line {
     number: u64,
     /// Empty if the line is too long.
     bytes: Vec<u8>,
-    is_too_long: bool,
+    /// Of a line that is too long.
+    hash: Option<RowHash>,
 }
 
 impl Line {
-    fn is_blank(&self) -> bool {
-        !self.is_too_long && self.bytes.iter().all(|byte| matches!(*byte, b'\r' | b'\n' | END_OF_FILE))
+    /// Whether the line has no value, whatever the separator is.
+    fn is_empty(&self) -> bool {
+        let is_mark = |byte: &u8| *byte == b'"' || Separator::USUAL.iter().any(|usual| usual.byte() == *byte);
+        self.hash.is_none() && self.bytes.split(is_mark).all(is_blank)
     }
 
     /// Whether the line opens a quoted field that it does not close, or closes one that it did not open.
@@ -60,7 +66,8 @@ impl Line {
 /// A record with its first line.
 struct Record {
     line: u64,
-    fields: Result<Vec<Field>, Reason>,
+    /// Or what is wrong with it, and a hash of its first line.
+    fields: Result<Vec<Field>, (Reason, RowHash)>,
 }
 
 /// The records of a file.
@@ -72,6 +79,8 @@ struct Records<R> {
     /// Lines of a broken record, to be read again.
     ahead: VecDeque<Line>,
     lines: u64,
+    /// Lines without a value, which were skipped.
+    empty_lines: u64,
 }
 
 impl<R: Read> Records<R> {
@@ -89,6 +98,7 @@ impl<R: Read> Records<R> {
             given_separator: options.separator,
             ahead: VecDeque::new(),
             lines: 0,
+            empty_lines: 0,
         })
     }
 
@@ -102,14 +112,15 @@ impl<R: Read> Records<R> {
         Ok(self.given_separator.or(named))
     }
 
-    /// Looks at the first line that is not blank.
+    /// Looks at the first line that has a value.
     fn first_line(&mut self, look: impl FnOnce(&[u8]) -> Separator) -> io::Result<Separator> {
         while let Some(line) = self.next_line()? {
-            if !line.is_blank() {
+            if !line.is_empty() {
                 let separator = look(&line.bytes);
                 self.ahead.push_front(line);
                 return Ok(separator);
             }
+            self.empty_lines += 1;
         }
         Ok(Separator::COMMA)
     }
@@ -118,18 +129,27 @@ impl<R: Read> Records<R> {
         FileFormat { encoding: self.input.get_ref().encoding().name(), separator: self.separator }
     }
 
-    /// `width` is the required number of fields, if known.
+    /// The next record with a value. `width` is the required number of fields, if known.
     fn next(&mut self, width: Option<usize>) -> io::Result<Option<Record>> {
-        let first = loop {
-            match self.next_line()? {
-                Some(line) if line.is_blank() => {}
-                Some(line) => break line,
-                None => return Ok(None),
+        while let Some(first) = self.next_line()? {
+            let line = first.number;
+            let fields = self.read_record(first, width)?;
+            if !fields.as_ref().is_ok_and(Vec::is_empty) {
+                return Ok(Some(Record { line, fields }));
             }
-        };
-        let line = first.number;
-        if first.is_too_long {
-            return Ok(Some(Record { line, fields: Err(Reason::TooLong) }));
+            self.empty_lines += 1;
+        }
+        Ok(None)
+    }
+
+    /// Reads the record that starts with a line; no fields if it has no value.
+    fn read_record(
+        &mut self,
+        first: Line,
+        width: Option<usize>,
+    ) -> io::Result<Result<Vec<Field>, (Reason, RowHash)>> {
+        if let Some(hash) = first.hash {
+            return Ok(Err((Reason::TooLong, hash)));
         }
         let mut lines = vec![first];
         let mut fields = Err(Reason::UnclosedQuote);
@@ -143,7 +163,8 @@ impl<R: Read> Records<R> {
             }
             fields = Err(Reason::UnclosedQuote);
         }
-        Ok(Some(Record { line, fields }))
+        let first = || lines.first().map(|line| without_line_end(&line.bytes));
+        Ok(fields.map_err(|reason| (reason, RowHash::from_fields([first()]))))
     }
 
     /// Reads lines until no quoted field is open, and returns whether it got there.
@@ -152,7 +173,7 @@ impl<R: Read> Records<R> {
         let mut bytes = lines.iter().map(|line| line.bytes.len()).sum::<usize>();
         while is_open && lines.len() < MAX_RECORD_LINES && bytes <= MAX_ROW_BYTES {
             let Some(line) = self.next_line()? else { break };
-            if line.is_too_long {
+            if line.hash.is_some() {
                 self.ahead.push_front(line);
                 break;
             }
@@ -168,31 +189,52 @@ impl<R: Read> Records<R> {
             return Ok(Some(line));
         }
         let mut bytes = Vec::new();
-        let mut is_too_long = false;
+        let mut too_long: Option<RowHasher> = None;
         loop {
             let read = (&mut self.input).take(MAX_ROW_BYTES as u64).read_until(self.line_end, &mut bytes)?;
             if read < MAX_ROW_BYTES || bytes.last() == Some(&self.line_end) {
                 break;
             }
             // Skips the rest of the line piece by piece.
-            is_too_long = true;
+            too_long.get_or_insert_default().add(Some(&bytes));
             bytes.clear();
         }
-        if is_too_long {
+        if bytes.last() != Some(&self.line_end) {
+            bytes.truncate(length_without(&bytes, &PADDING));
+        }
+        if let Some(hasher) = &mut too_long {
+            hasher.add(Some(without_line_end(&bytes)));
             bytes.clear();
         } else if bytes.is_empty() {
             return Ok(None);
         }
         self.lines += 1;
-        Ok(Some(Line { number: self.lines, bytes, is_too_long }))
+        Ok(Some(Line { number: self.lines, bytes, hash: too_long.map(RowHasher::finish) }))
     }
 }
 
+/// The length of a text without these bytes at its end.
+fn length_without(text: &[u8], end: &[u8]) -> usize {
+    text.iter().rposition(|byte| !end.contains(byte)).map_or(0, |last| last + 1)
+}
+
+fn without_line_end(text: &[u8]) -> &[u8] {
+    text.get(..length_without(text, b"\r\n")).unwrap_or_default()
+}
+
+/// Whether a reader sees nothing in a cell, and no program a value: spreadsheets write such lines below their data.
+fn is_blank(cell: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(cell) else { return false };
+    !cell.iter().any(u8::is_ascii_graphic)
+        && without_ignorable(text).chars().all(|c| c.is_whitespace() || c.is_control())
+}
+
+/// No fields if all are blank, however many there are.
 fn read_fields(lines: &[Line], separator: u8, width: Option<usize>) -> Result<Vec<Field>, Reason> {
     let record: Vec<u8> = lines.iter().flat_map(|line| line.bytes.iter().copied()).collect();
-    let end = record.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
-    let fields = split(record.get(..end).unwrap_or_default(), separator).ok_or(Reason::MisplacedQuote)?;
+    let fields = split(without_line_end(&record), separator).ok_or(Reason::MisplacedQuote)?;
     match width {
+        _ if fields.iter().flatten().all(|field| is_blank(field)) => Ok(Vec::new()),
         Some(width) if width != fields.len() => Err(Reason::WrongNumberOfFields),
         Some(_) | None => Ok(fields),
     }
@@ -257,7 +299,7 @@ pub(crate) fn read_all<const N: usize>(
         if rows.len() >= max_rows {
             return Err(ImportError::TooManyRows { limit: max_rows });
         }
-        rows.push(header.row(record));
+        rows.push(header.row(record).map_err(|row| row.reject));
     }
     Ok(rows)
 }
@@ -283,6 +325,7 @@ pub(super) fn read_chunks(
         }
         chunk.file = Some(records.format());
         chunk.source_bytes = Some(records.input.get_ref().bytes_read());
+        chunk.empty_lines = records.empty_lines;
         let is_last = chunk.rows.is_empty();
         if is_last || chunks.blocking_send(chunk).is_err() {
             return Ok(());

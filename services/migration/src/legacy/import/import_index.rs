@@ -61,7 +61,7 @@ pub(super) struct LastImport {
 /// A row that the run has read.
 #[derive(Clone, Copy)]
 pub(super) struct SeenRow {
-    hash: RowHash,
+    pub(super) hash: RowHash,
     hash_without_personal: RowHash,
     pub(super) outcome: RowOutcome,
 }
@@ -79,12 +79,17 @@ pub(super) enum RowOutcome {
     Agreeing,
     /// Changed in another way in Daybook.
     Conflicting,
-    /// As before, but the operator decided that it stays so.
+    /// The operator decided that it is not imported.
     Resolved,
     Rejected,
 }
 
 impl SeenRow {
+    pub(super) fn new(contents: &RowContents) -> Self {
+        let hash_without_personal = contents.without_personal().hash();
+        Self { hash: contents.hash(), hash_without_personal, outcome: RowOutcome::Unchanged }
+    }
+
     /// Whether the row has the contents of the last import.
     pub(super) fn equals(&self, last_import: &LastImport) -> bool {
         last_import.hash == if last_import.is_erased { self.hash_without_personal } else { self.hash }
@@ -183,15 +188,10 @@ impl ImportIndex {
     pub(super) fn classify(
         &mut self,
         id: &ReservationId,
-        contents: &RowContents,
+        mut row: SeenRow,
         is_parsed: bool,
     ) -> Result<RowMatch, ImportError> {
         let reservation = self.reservations.entry(id.clone()).or_default();
-        let mut row = SeenRow {
-            hash: contents.hash(),
-            hash_without_personal: contents.without_personal().hash(),
-            outcome: RowOutcome::Unchanged,
-        };
         let mut row_match = reservation.classify(&row, is_parsed);
         if let (RowMatch::New, Ok(uuid)) = (&row_match, Uuid::try_parse(id.as_str()))
             && !self.uuids.insert(uuid)

@@ -126,7 +126,8 @@ fn apply(
     }
     if let ScheduleEffect::MovedIn(e) = event.effect() {
         let state = ImportedState::from_event(e.row.clone(), open_details(decryptor, &e.row)?, at);
-        states.insert(id.clone(), ImportedState { version: e.version, ..state });
+        let is_placed_here = e.row.is_placed_here.unwrap_or_default();
+        states.insert(id.clone(), ImportedState { version: e.version, is_placed_here, ..state });
         return Ok(());
     }
     let Some(state) = states.get_mut(id) else { return Ok(()) };

@@ -6,10 +6,12 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use daybook_domain::ReservationId;
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc;
+use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
-use super::reject::{Place, Reason, Reject};
+use super::reject::{Place, Reason, Reject, UnreadRow};
 use super::row::{COLUMNS, RawRow};
+use super::row_contents::RowHash;
 use super::{Chunk, ImportError};
 
 /// One snapshot for the count and the rows, with dates in the parser's format and moments in UTC, whatever their column's
@@ -67,16 +69,30 @@ async fn read(
     Ok(())
 }
 
-fn raw_row(row: &Row, number: u64) -> Result<RawRow, Reject> {
+fn raw_row(row: &Row, number: u64) -> Result<RawRow, UnreadRow> {
     let id = row.try_get::<_, &str>(0).ok().and_then(|id| ReservationId::parse(id).ok());
     let place = id.map_or(Place::Number(number), Place::Row);
     let mut texts: [Option<String>; COLUMNS.len()] = Default::default();
     for (at, (text, column)) in texts.iter_mut().zip(COLUMNS).enumerate() {
-        *text = row.try_get(at).map_err(|_| Reject {
-            place: place.clone(),
-            field: Some(column),
-            reason: Reason::NotUtf8,
+        *text = row.try_get(at).map_err(|_| UnreadRow {
+            reject: Reject::new(place.clone(), Some(column), Reason::NotUtf8),
+            hash: RowHash::from_fields(
+                (0..row.len()).map(|at| row.try_get::<_, Bytes>(at).ok().map(|bytes| bytes.0)),
+            ),
         })?;
     }
     Ok(RawRow::new(place, texts))
+}
+
+/// A text that may not be UTF-8.
+struct Bytes<'r>(&'r [u8]);
+
+impl<'r> FromSql<'r> for Bytes<'r> {
+    fn from_sql(_: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
 }

@@ -9,6 +9,7 @@ use daybook_event_log::Position;
 
 use super::reject::Reject;
 use super::report::Conflict;
+use super::resolution::Decision;
 use super::row::LegacyRow;
 use super::row_contents::RowHash;
 
@@ -18,12 +19,13 @@ pub(super) struct PreparedRow {
     pub(super) service: ServiceSnapshot,
     pub(super) slot: SlotAssignment,
     pub(super) time: InterpretedTime,
+    pub(super) hash: RowHash,
 }
 
 impl PreparedRow {
     /// The row with the slot that the reservation has in Daybook.
     pub(super) fn summary(&self, slot: SlotAssignment) -> RowSummary {
-        RowSummary { id: self.row.id.clone(), status: self.row.status, slot, hash: None }
+        RowSummary { id: self.row.id.clone(), status: self.row.status, slot, hash: self.hash }
     }
 }
 
@@ -39,8 +41,7 @@ pub(super) struct RowSummary {
     pub(super) id: ReservationId,
     pub(super) status: Status,
     pub(super) slot: SlotAssignment,
-    /// Of a row that was compared with the log.
-    pub(super) hash: Option<RowHash>,
+    pub(super) hash: RowHash,
 }
 
 /// The outcome of a valid row. Positions are `None` in a rehearsal.
@@ -51,7 +52,7 @@ pub(super) enum Outcome {
     AlreadyThere,
     Agreeing,
     Conflict(Conflict),
-    /// A conflict about which the operator has decided.
-    Resolved,
+    /// The operator has decided about the row.
+    Resolved(Decision),
     Rejected(Reject),
 }

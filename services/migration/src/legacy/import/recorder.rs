@@ -96,7 +96,7 @@ impl<'a> Recorder<'a> {
         encryptor: &Encryptor,
         erased: Option<(SubjectId, Sealed)>,
     ) -> Result<ReservationImported, ImportError> {
-        let PreparedRow { row, service, slot, time } = prepared;
+        let PreparedRow { row, service, slot, time, .. } = prepared;
         let subject =
             erased.as_ref().map_or_else(|| self.commands.subject(&row.phone), |(subject, _)| *subject);
         let erased = erased.map(|(_, details)| details).or_else(|| self.erased(row));

@@ -3,6 +3,9 @@
 use daybook_domain::{ReservationId, value};
 use serde::Serialize;
 
+use super::resolution::RowKey;
+use super::row_contents::RowHash;
+
 /// A row that was not imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reject {
@@ -11,6 +14,23 @@ pub struct Reject {
     /// The faulty column; `None` if the whole row is faulty.
     pub field: Option<&'static str>,
     pub reason: Reason,
+    /// Names a row without an id of its own in a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<RowKey>,
+}
+
+impl Reject {
+    /// Of a row that its own id names, or that no decision has named yet.
+    pub const fn new(place: Place, field: Option<&'static str>, reason: Reason) -> Self {
+        Self { place, field, reason, mark: None }
+    }
+}
+
+/// A row whose texts could not be read.
+pub(crate) struct UnreadRow {
+    pub(crate) reject: Reject,
+    /// Of the bytes.
+    pub(super) hash: RowHash,
 }
 
 /// Where a row is in its source.

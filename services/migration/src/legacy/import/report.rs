@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::csv::FileFormat;
 use super::reconcile::{MAX_LISTED, Reconciliation};
 use super::reject::Reject;
-use super::resolution::OpenItem;
+use super::resolution::{Decision, OpenItem, RowKey};
 
 /// Rejected rows that a report lists. Further ones are only counted.
 pub const MAX_REJECTS_LISTED: usize = 100_000;
@@ -51,6 +51,8 @@ pub struct ImportReport {
     pub read: u64,
     /// Rows that were skipped because they had not changed since the given time. Not part of `read`.
     pub passed_over: u64,
+    /// Lines of the file without a value, which were skipped. Not part of `read`.
+    pub empty_lines: u64,
     /// Rows that this run appended. If two runs append the same row at once, both count it, but it is stored once.
     pub imported: u64,
     /// Rows that were imported before and had changed.
@@ -67,10 +69,12 @@ pub struct ImportReport {
     pub conflict_list: Vec<Conflict>,
     /// Rows in conflict or rejected, about which the operator has decided.
     pub resolved: u64,
+    /// Those of them that keep Daybook's version, also if the old system is told to win.
+    pub kept: u64,
     pub rejected: u64,
     /// Rejected rows whose reservation an earlier run imported: it stays as it was taken then.
     pub rejected_imported_before: u64,
-    /// Rejected rows without an id that can be read. They can only be mended in the source.
+    /// Rejected rows without an id that can be read.
     pub rejected_without_id: u64,
     /// At most [`MAX_REJECTS_LISTED`].
     pub rejects: Vec<Reject>,
@@ -84,9 +88,9 @@ pub struct ImportReport {
     /// rehearsal returns its own `since`. Rows whose `updatedAt` lies after the export do not count.
     pub next_since: Option<DateTime<Utc>>,
     pub reconciliation: Option<Reconciliation>,
-    /// What is open about the rows in conflict and the rejected rows with an id; at most [`MAX_REJECTS_LISTED`].
+    /// What is open about the rows in conflict and the rejected rows; at most [`MAX_REJECTS_LISTED`].
     #[serde(skip)]
-    pub open_items: HashMap<ReservationId, OpenItem>,
+    pub open_items: HashMap<RowKey, OpenItem>,
     /// A view that has passed this position shows the whole import; `None` if nothing was appended.
     pub position: Option<Position>,
 }
@@ -116,10 +120,15 @@ impl ImportReport {
         self.review.values().sum()
     }
 
-    pub(super) fn add_open(&mut self, reservation: &ReservationId, item: OpenItem) {
+    pub(super) fn add_open(&mut self, row: RowKey, item: OpenItem) {
         if self.open_items.len() < MAX_REJECTS_LISTED {
-            self.open_items.entry(reservation.clone()).or_insert(item);
+            self.open_items.entry(row).or_insert(item);
         }
+    }
+
+    pub(super) fn add_resolved(&mut self, decision: Decision) {
+        self.resolved += 1;
+        self.kept += u64::from(decision == Decision::KeepOurs);
     }
 
     pub(super) fn add_conflict(&mut self, conflict: Conflict) {

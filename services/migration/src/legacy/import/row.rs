@@ -9,6 +9,7 @@ use daybook_vault::PatientDetails;
 
 use super::moments::{DateRule, moment};
 use super::reject::{Place, Reason, Reject};
+use super::row_contents::RowHash;
 use super::{MAX_ROW_BYTES, row_values};
 
 /// The columns of the old table.
@@ -74,11 +75,11 @@ pub(super) struct LegacyRow {
 
 impl LegacyRow {
     pub(super) fn rejected(&self, field: &'static str, reason: Reason) -> Reject {
-        Reject { place: self.place.clone(), field: Some(field), reason }
+        Reject::new(self.place.clone(), Some(field), reason)
     }
 
     pub(super) fn rejected_whole(&self, reason: Reason) -> Reject {
-        Reject { place: self.place.clone(), field: None, reason }
+        Reject::new(self.place.clone(), None, reason)
     }
 
     /// The details to seal, with the text of the requested time if that must not be stored in plain.
@@ -116,6 +117,10 @@ impl RawRow {
         self.texts.iter().flatten().map(String::len).sum()
     }
 
+    pub(super) fn hash(&self) -> RowHash {
+        RowHash::from_fields(self.texts.iter().map(|text| text.as_deref().map(str::as_bytes)))
+    }
+
     pub(super) fn text(&self, column: &'static str) -> Option<&str> {
         let place = COLUMNS.iter().position(|name| *name == column)?;
         self.texts.get(place)?.as_deref()
@@ -144,11 +149,11 @@ impl RawRow {
     ) -> Result<LegacyRow, Reject> {
         let place = self.place.clone();
         if self.size_bytes() > MAX_ROW_BYTES {
-            return Err(Reject { place, field: None, reason: Reason::TooLong });
+            return Err(Reject::new(place, None, Reason::TooLong));
         }
         let parsed = self.parse_fields(region, dates);
         let parsed = parsed.and_then(|row| row_values::check(&row, today).map(|()| row));
-        parsed.map_err(|(field, reason)| Reject { place, field: Some(field), reason })
+        parsed.map_err(|(field, reason)| Reject::new(place, Some(field), reason))
     }
 
     fn parse_fields(&mut self, region: Region, dates: DateRule) -> Result<LegacyRow, Fault> {
@@ -333,7 +338,7 @@ mod tests {
         ];
         for (column, text, reason) in cases {
             let reject = row_with(column, text).parse_plain().err().unwrap();
-            assert_eq!(reject, Reject { place: Place::Line(7), field: Some(column), reason }, "{text:?}");
+            assert_eq!(reject, Reject::new(Place::Line(7), Some(column), reason), "{text:?}");
         }
     }
 

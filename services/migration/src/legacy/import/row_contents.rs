@@ -43,6 +43,32 @@ impl RowHash {
     pub(super) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// `None` is NULL.
+    pub(super) fn from_fields<'f>(fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Self {
+        let mut hasher = RowHasher::default();
+        fields.into_iter().for_each(|field| hasher.add(field));
+        hasher.finish()
+    }
+}
+
+/// Makes a [`RowHash`] of one field after another.
+#[derive(Default)]
+pub(super) struct RowHasher(Sha256);
+
+impl RowHasher {
+    /// `None` is NULL.
+    pub(super) fn add(&mut self, field: Option<&[u8]>) {
+        // NULL has a length that no text has.
+        self.0.update(field.map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
+        self.0.update(field.unwrap_or_default());
+    }
+
+    pub(super) fn finish(self) -> RowHash {
+        let mut first = [0; 16];
+        first.iter_mut().zip(self.0.finalize()).for_each(|(byte, hashed)| *byte = hashed);
+        RowHash(first)
+    }
 }
 
 impl RowContents {
@@ -112,15 +138,9 @@ impl RowContents {
     }
 
     pub(super) fn hash(&self) -> RowHash {
-        let mut hash = Sha256::new();
-        self.visit(|_, value| {
-            // NULL has a length that no text has.
-            hash.update(value.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
-            hash.update(value.unwrap_or_default());
-        });
-        let mut first = [0; 16];
-        first.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
-        RowHash(first)
+        let mut hasher = RowHasher::default();
+        self.visit(|_, value| hasher.add(value.map(str::as_bytes)));
+        hasher.finish()
     }
 
     /// Calls `visit` with every column and its value, always in the same order.

@@ -12,14 +12,14 @@ use daybook_domain::time::ClinicNow;
 use tokio::sync::mpsc;
 
 use super::capacity::Capacity;
-use super::import_index::{ImportIndex, RowMatch, RowOutcome};
+use super::import_index::{ImportIndex, RowMatch, RowOutcome, SeenRow};
 use super::prepared_row::{ChangedRow, Outcome, PreparedRow, RowSummary};
 use super::reconcile::Reconciliation;
 use super::recorder::Recorder;
 use super::reference_data::ReferenceData;
-use super::reject::{Place, Reason, Reject};
+use super::reject::{Place, Reason, Reject, UnreadRow};
 use super::report::{ImportReport, Progress};
-use super::resolution::OpenItem;
+use super::resolution::{Decision, OpenItem, RowKey};
 use super::row::{LegacyRow, RawRow};
 use super::row_contents::{RowContents, RowHash};
 use super::{Chunk, ImportError, ImportRun, OnProgress};
@@ -36,8 +36,8 @@ pub(super) async fn run(
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
     while let Some(chunk) = chunks.recv().await {
-        let Chunk { rows, rows_total, source_bytes, as_of, file, .. } = chunk;
-        (run.as_of, run.report.file) = (as_of, file);
+        let Chunk { rows, rows_total, source_bytes, empty_lines, as_of, file, .. } = chunk;
+        (run.as_of, run.report.file, run.report.empty_lines) = (as_of, file, empty_lines);
         rows.iter().flatten().for_each(|row| inspect(row, as_of));
         run.import(rows).await?;
         let rows = run.report.read + run.report.passed_over;
@@ -55,6 +55,15 @@ pub(super) struct Run<'a> {
     report: ImportReport,
     /// When the source was read or exported.
     as_of: Option<DateTime<Utc>>,
+}
+
+/// A row that was rejected.
+struct RejectedRow<'r> {
+    /// `None` if none can be read.
+    id: Option<&'r ReservationId>,
+    /// Whether an earlier row has the same id: then the first one counts.
+    is_repeated: bool,
+    hash: RowHash,
 }
 
 /// Where a run puts its rows.
@@ -135,7 +144,7 @@ impl<'a> Run<'a> {
         Ok(report)
     }
 
-    async fn import(&mut self, rows: Vec<Result<RawRow, Reject>>) -> Result<(), ImportError> {
+    async fn import(&mut self, rows: Vec<Result<RawRow, UnreadRow>>) -> Result<(), ImportError> {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for row in rows {
             if let Some(row) = self.parse(row) {
@@ -160,14 +169,27 @@ impl<'a> Run<'a> {
         self.target.commands().map_or_else(of_new_clinic, Commands::now).today()
     }
 
-    /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
-    fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
-        let id = match &row {
-            Ok(row) => row.id(),
-            Err(Reject { place: Place::Row(id), .. }) => Some(id.clone()),
-            Err(_) => None,
+    /// Parses a row. Counts it if it is invalid, left out, or has not changed since `since`.
+    fn parse(&mut self, row: Result<RawRow, UnreadRow>) -> Option<LegacyRow> {
+        let (id, hash) = match &row {
+            Ok(row) => (row.id(), row.hash()),
+            Err(UnreadRow { reject: Reject { place: Place::Row(id), .. }, hash }) => {
+                (Some(id.clone()), *hash)
+            }
+            Err(UnreadRow { hash, .. }) => (None, *hash),
         };
+        let is_repeated = id.as_ref().is_some_and(|id| self.index.has_seen(id));
+        if let Some(id) = id.as_ref().filter(|_| !is_repeated)
+            && let Some(decision) = self.decision(id, &hash)
+        {
+            // With other options the row could be read now, but it is the row that the operator left out.
+            self.report.read += 1;
+            self.report.add_resolved(decision);
+            self.index.add_invalid(id.clone());
+            return None;
+        }
         let today = self.today();
+        let row = row.map_err(|row| row.reject);
         match row.and_then(|row| row.parse(self.options.region, self.options.dates, today)) {
             Ok(row) => {
                 // A moment after the export is wrong, and would hide every change until then from the next run.
@@ -184,7 +206,7 @@ impl<'a> Run<'a> {
             }
             Err(reject) => {
                 self.report.read += 1;
-                self.reject(id.as_ref(), None, reject);
+                self.reject(&RejectedRow { id: id.as_ref(), is_repeated, hash }, reject);
                 id.into_iter().for_each(|id| self.index.add_invalid(id));
                 None
             }
@@ -198,10 +220,13 @@ impl<'a> Run<'a> {
         new: &mut Vec<PreparedRow>,
         changed: &mut Vec<ChangedRow>,
     ) -> Result<(), ImportError> {
+        let seen = SeenRow::new(&RowContents::from_row(&row));
+        let is_repeated = self.index.has_seen(&row.id);
         let service = self.reference_data.catalog.by_legacy(row.service).map(ServiceSnapshot::from);
         let Some(service) = service else {
             self.index.add_invalid(row.id.clone());
-            self.reject(Some(&row.id), None, row.rejected("service", Reason::UnknownService));
+            let rejected = RejectedRow { id: Some(&row.id), is_repeated, hash: seen.hash };
+            self.reject(&rejected, row.rejected("service", Reason::UnknownService));
             return Ok(());
         };
         let reading = self.options.rules.read(&row.preferred_time);
@@ -209,42 +234,52 @@ impl<'a> Run<'a> {
         let hours = &self.reference_data.hours;
         let slot = SlotAssignment::from_parsed(time.parsed_time, hours, row.preferred_date);
         let is_parsed = !matches!(slot, SlotAssignment::Review(_));
-        let contents = RowContents::from_row(&row);
-        let row_match = self.index.classify(&row.id, &contents, is_parsed)?;
-        let prepared = PreparedRow { row, service, slot, time };
+        let row_match = self.index.classify(&row.id, seen, is_parsed)?;
+        let prepared = PreparedRow { row, service, slot, time, hash: seen.hash };
         match row_match {
-            RowMatch::New => new.push(prepared),
+            RowMatch::New => match self.decision(&prepared.row.id, &prepared.hash) {
+                Some(decision) => self.count(&prepared.summary(slot), Outcome::Resolved(decision)),
+                None => new.push(prepared),
+            },
             RowMatch::Changed(logged_day) => changed.push(ChangedRow { prepared, logged_day }),
             RowMatch::Unchanged(slot) if self.index.begun_moves().contains_key(&prepared.row.id) => {
                 self.count(&prepared.summary(slot), Outcome::Moved(None));
             }
             RowMatch::Unchanged(slot) => self.count(&prepared.summary(slot), Outcome::AlreadyThere),
             RowMatch::Rejected(reason) => {
-                let row = &prepared.row;
-                self.reject(Some(&row.id), Some(&contents.hash()), row.rejected("id", reason));
+                let rejected = RejectedRow { id: Some(&prepared.row.id), is_repeated, hash: prepared.hash };
+                self.reject(&rejected, prepared.row.rejected("id", reason));
             }
         }
         Ok(())
     }
 
-    /// Counts a rejected row, unless the operator decided to leave it out. `row` is the hash of one that can be read.
-    fn reject(&mut self, id: Option<&ReservationId>, row: Option<&RowHash>, reject: Reject) {
-        if let Some(id) = id {
-            let item = OpenItem::rejected(&reject, self.target.commands().zip(row));
-            if self.options.resolutions.cover(id, &item) {
-                self.report.resolved += 1;
-                return;
-            }
-            self.report.add_open(id, item);
+    /// The operator's decision about a row with these contents.
+    fn decision(&self, id: &ReservationId, row: &RowHash) -> Option<Decision> {
+        self.options.resolutions.decided(self.target.commands()?, id, row)
+    }
+
+    /// Counts a rejected row, unless the operator decided to leave it out.
+    fn reject(&mut self, row: &RejectedRow<'_>, reject: Reject) {
+        let RejectedRow { id, is_repeated, hash } = *row;
+        let (commands, resolutions) = (self.target.commands(), &self.options.resolutions);
+        let item = OpenItem::rejected(&reject, commands.map(|commands| (commands, &hash)));
+        let mark = commands
+            .filter(|_| is_repeated || id.is_none())
+            .map(|commands| RowKey::mark(commands, id, &hash));
+        if id.is_some_and(|id| resolutions.cover(id, &item))
+            || mark.as_ref().is_some_and(|mark| resolutions.leave_out(mark))
+        {
+            return self.report.add_resolved(Decision::LeaveOut);
         }
-        let logged = id.and_then(|id| self.index.get(id));
+        if let Some(key) = mark.clone().or_else(|| id.map(RowKey::from)) {
+            self.report.add_open(key, item);
+        }
+        let logged = id.filter(|_| !is_repeated).and_then(|id| self.index.get(id));
         let was_imported = logged.is_some_and(|logged| logged.last_import.is_some());
-        // Of several rows with one id, the first one counts.
-        if was_imported && reject.reason != Reason::DuplicateId {
-            self.report.rejected_imported_before += 1;
-        }
+        self.report.rejected_imported_before += u64::from(was_imported);
         self.report.rejected_without_id += u64::from(id.is_none());
-        self.report.add_reject(reject);
+        self.report.add_reject(Reject { mark, ..reject });
     }
 
     fn count(&mut self, row: &RowSummary, outcome: Outcome) {
@@ -277,12 +312,16 @@ impl<'a> Run<'a> {
                 report.add_conflict(conflict);
                 RowOutcome::Conflicting
             }
-            Outcome::Resolved => {
-                report.resolved += 1;
+            Outcome::Resolved(decision) => {
+                report.add_resolved(decision);
+                if decision == Decision::LeaveOut {
+                    return self.index.set_outcome(&row.id, RowOutcome::Resolved);
+                }
                 RowOutcome::Resolved
             }
             Outcome::Rejected(reject) => {
-                self.reject(Some(&row.id), row.hash.as_ref(), reject);
+                let rejected = RejectedRow { id: Some(&row.id), is_repeated: false, hash: row.hash };
+                self.reject(&rejected, reject);
                 return self.index.set_outcome(&row.id, RowOutcome::Rejected);
             }
         };

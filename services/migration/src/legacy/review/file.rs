@@ -82,7 +82,7 @@ pub fn read_file(
 
 fn parse(row: Texts<2>) -> Result<CorrectedRow, Reject> {
     let Texts { place, texts: [id, decision] } = row;
-    let reject = |field, reason| Reject { place: place.clone(), field: Some(field), reason };
+    let reject = |field, reason| Reject::new(place.clone(), Some(field), reason);
     let id = id.ok_or_else(|| reject("id", Reason::Missing))?;
     let reservation = ReservationId::parse(id.trim()).map_err(|_| reject("id", Reason::NotAnId))?;
     let decision = Decision::read(&decision.unwrap_or_default())

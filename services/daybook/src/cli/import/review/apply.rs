@@ -46,7 +46,7 @@ impl CorrectedFile {
                 Ok(line) if seen.insert(line.reservation.clone()) => read.given.push(given(line)),
                 // Two decisions on one reservation contradict each other.
                 Ok(CorrectedRow { place, .. }) => {
-                    read.rejects.push(Reject { place, field: Some("id"), reason: Reason::DuplicateId });
+                    read.rejects.push(Reject::new(place, Some("id"), Reason::DuplicateId));
                 }
                 Err(reject) => read.rejects.push(reject),
             }

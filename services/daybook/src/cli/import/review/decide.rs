@@ -49,7 +49,7 @@ struct DecisionArguments {
     keep: bool,
 }
 
-pub(in crate::cli) fn parse_id(text: &str) -> Result<ReservationId, String> {
+fn parse_id(text: &str) -> Result<ReservationId, String> {
     ReservationId::parse(text).map_err(|error| error.to_string())
 }
 

@@ -181,7 +181,7 @@ mod tests {
         let taken = ReviewOutcome::Refused(Rejection::SlotTaken { alternatives: vec![] });
         report.add(Some(Place::Line(4)), id("b"), taken);
         let reason = Reason::NotADecision;
-        report.reject(Reject { place: Place::Line(3), field: Some("decision"), reason });
+        report.reject(Reject::new(Place::Line(3), Some("decision"), reason));
         assert_eq!((report.exit(), report.refused), (Exit::Failed, 2));
         let text = report.describe();
         let listed =

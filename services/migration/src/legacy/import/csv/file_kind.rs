@@ -105,41 +105,61 @@ pub(super) fn by_text(start: &[u8]) -> Option<FileKind> {
     is_utf7(start).then_some(FileKind::Utf7)
 }
 
-/// Whether letters of East Asia are written as runs such as `+rYA-`, and nothing else is.
+/// Whether letters are written as runs such as `+rkC7/MIY-`. UTF-7 writes a plus as `+-`, so that in it every run can be
+/// decoded: in a file with pluses of its own, one that cannot shows that it is none.
 fn is_utf7(start: &[u8]) -> bool {
+    const BETWEEN: &[u8] = b" \t\r\n,;|\"";
     if !start.is_ascii() {
         return false;
     }
-    let mut runs = start.split(|byte| *byte == b'+').skip(1).filter_map(|rest| {
-        let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'/')?;
-        let (run, after) = rest.split_at_checked(end)?;
-        // Calling codes are digits, and `+-` is a plus.
-        (after.starts_with(b"-") && run.iter().any(u8::is_ascii_alphabetic)).then_some(run)
-    });
-    let first = runs.next().is_some_and(are_east_asian);
-    let mut others = runs.map(are_east_asian).peekable();
-    first && others.peek().is_some() && others.all(|is_one| is_one)
+    // What comes last may go on.
+    let whole = start.iter().rposition(|byte| BETWEEN.contains(byte)).unwrap_or(0);
+    let words = start.split_at(whole).0.split(|byte| BETWEEN.contains(byte));
+    let mut with_letters = 0;
+    // An address such as `kim+abc@example.com` may be decoded by chance.
+    for run in words.filter(|word| !word.contains(&b'@')).flat_map(runs) {
+        let Some(text) = decoded(run) else { return false };
+        with_letters += usize::from(!is_word(run) && text.contains(is_letter_of_names));
+    }
+    with_letters > 1
 }
 
-/// Whether a run of modified Base64 is letters of East Asia in UTF-16.
-fn are_east_asian(run: &[u8]) -> bool {
+/// The runs of Base64 after a plus, without numbers: a calling code follows a plus too.
+fn runs(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let pieces = word.split(move |byte| !is_base64(byte));
+    let runs =
+        pieces.filter_map(|piece| piece.split_at_checked(piece.iter().position(|byte| *byte == b'+')? + 1));
+    runs.map(|(_, run)| run).filter(|run| !run.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a run may be a word, as in `botox+eye`.
+fn is_word(run: &[u8]) -> bool {
+    let after_first = run.get(1..).unwrap_or_default();
+    after_first.iter().all(u8::is_ascii_lowercase) || run.iter().all(u8::is_ascii_uppercase)
+}
+
+fn is_letter_of_names(c: char) -> bool {
+    matches!(c, 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' | '\u{3041}'..='\u{30ff}' | '\u{3131}'..='\u{318e}')
+        || matches!(c, '\u{4e00}'..='\u{9fff}' | '가'..='힣')
+}
+
+/// The text of a run of modified Base64, which holds UTF-16; `None` if it holds none.
+fn decoded(run: &[u8]) -> Option<String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bits, mut held) = (0_u32, 0);
-    let mut letters = 0;
+    let mut units = Vec::new();
     for byte in run {
-        let Some(value) = ALPHABET.iter().position(|letter| letter == byte) else { return false };
+        let value = ALPHABET.iter().position(|letter| letter == byte)?;
         bits = bits << 6 | value as u32;
         held += 6;
         if held >= 16 {
             held -= 16;
-            match bits >> held {
-                0x20 | 0x3040..=0x30ff | 0x3130..=0x318f | 0x4e00..=0x9fff | 0xac00..=0xd7a3 => letters += 1,
-                _ => return false,
-            }
+            units.push(u16::try_from(bits >> held).ok()?);
             bits &= (1 << held) - 1;
         }
     }
-    letters > 0 && held < 6 && bits == 0
+    (held < 6 && bits == 0).then(|| String::from_utf16(&units).ok())?
 }
 
 /// The names of the files in an archive tell what it is.
@@ -195,7 +215,11 @@ mod tests {
             ("INSERT INTO reservations VALUES", "dump in SQL"),
             (" id | patientName\n----+------------\n 1  | x", "drawn for a terminal"),
             ("+----+---+\n| id | a |", "drawn for a terminal"),
-            ("id,patientName\n1,+rYDQ3MIY-\n2,+rYA- +rYA-", "UTF-7"),
+            ("id,patientName\n1,+rkC7/MIY-\n2,+rYA- +rYA-\n", "UTF-7"),
+            // Python and iconv write no dash where the run ends anyway, and iconv writes signs as runs too.
+            ("id,patientName\n1,+rkC7/MIY,+xiTWxA 3+wtw\n", "UTF-7"),
+            ("id,name\n+-82-10,kim+AF8-a+AEA-x.kr,+ACLGJNbE 3+wtwAIg\nJos+AOk,Garc+AO0-a\n", "UTF-7"),
+            ("id,name\n1,+82-10-5550-0001,+c4tcD2YO-\n2,+821055500002,+kz6XWw-\n", "UTF-7"),
         ];
         for (text, name) in cases {
             let kind = by_text(text.as_bytes()).map(|kind| kind.to_string()).unwrap_or_default();
@@ -207,9 +231,13 @@ mod tests {
             "\"id\";\"phone\"",
             "settings,id",
             "id|a\n-|-",
-            "id\n+82-10\n+821-1",
-            "id\n+rYA-",
-            "id\n+rYA-,+abd-,+rYA-",
+            "id\n+82-10\n+821-1\n",
+            "id\n+82-10-5550-0001,+1-212-555-1234\n+12125551234,+821055500004\n+82-2-345-6789,+81-90\n",
+            "id\nkim+Abc@x.kr,kim+a1B@x.kr,kim+a1B-c@x.kr\n",
+            "id\nbotox+eye,skin+EYE,+lip +arm\n",
+            "id\n+rYA-\n",
+            "id\n+rYA-,+abd-,+rYA-\n",
+            "id\n+stg-,+vDA-,+eye-\n",
         ] {
             assert_eq!(by_text(header.as_bytes()), None, "{header}");
         }

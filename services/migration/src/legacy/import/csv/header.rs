@@ -5,7 +5,8 @@ use std::io::Read;
 use super::dialect::Separator;
 use super::{Field, Record, Records, split};
 use crate::legacy::import::ImportError;
-use crate::legacy::import::reject::{Place, Reason, Reject};
+use crate::legacy::import::reject::{Place, Reason, Reject, UnreadRow};
+use crate::legacy::import::row_contents::RowHash;
 
 /// The texts of a record, by column.
 pub(crate) struct Texts<const N: usize> {
@@ -59,21 +60,36 @@ impl<const N: usize> Header<N> {
     }
 
     /// The texts of the columns of a record.
-    pub(super) fn row(&self, record: Record) -> Result<Texts<N>, Reject> {
+    pub(super) fn row(&self, record: Record) -> Result<Texts<N>, UnreadRow> {
         let place = Place::Line(record.line);
-        let reject = |field, reason| Reject { place: place.clone(), field, reason };
-        let mut fields = record.fields.map_err(|reason| reject(None, reason))?;
-        if self.is_repeated_by(&fields) {
-            return Err(reject(None, Reason::HeaderAgain));
+        let unread =
+            |field, reason, hash| UnreadRow { reject: Reject::new(place.clone(), field, reason), hash };
+        let mut fields = record.fields.map_err(|(reason, hash)| unread(None, reason, hash))?;
+        if let Some((column, reason)) = self.fault(&fields) {
+            let hash = RowHash::from_fields(fields.iter().map(Option::as_deref));
+            return Err(unread(column, reason, hash));
         }
         let mut texts = [const { None }; N];
-        for ((text, index), column) in texts.iter_mut().zip(self.indexes).zip(self.columns) {
-            if let Some(bytes) = fields.get_mut(index).and_then(Option::take) {
-                let read = String::from_utf8(bytes);
-                *text = Some(read.map_err(|_| reject(Some(column), Reason::NotUtf8))?);
-            }
+        for (text, index) in texts.iter_mut().zip(self.indexes) {
+            *text =
+                fields.get_mut(index).and_then(Option::take).and_then(|bytes| String::from_utf8(bytes).ok());
         }
         Ok(Texts { place, texts })
+    }
+
+    /// What keeps the texts of a record from being read, with the column.
+    fn fault(&self, fields: &[Field]) -> Option<(Option<&'static str>, Reason)> {
+        if self.is_repeated_by(fields) {
+            return Some((None, Reason::HeaderAgain));
+        }
+        let is_text = |index: usize| {
+            fields
+                .get(index)
+                .and_then(Option::as_deref)
+                .is_none_or(|bytes| std::str::from_utf8(bytes).is_ok())
+        };
+        let (column, _) = self.columns.iter().zip(self.indexes).find(|(_, index)| !is_text(*index))?;
+        Some((Some(column), Reason::NotUtf8))
     }
 
     /// Whether a record is the header again, as where two exports were joined.

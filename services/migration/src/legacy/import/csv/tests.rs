@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::legacy::import::reject::Place;
+use crate::legacy::import::reject::{Place, UnreadRow};
 
 type Texts = Result<Vec<Option<String>>, Reason>;
 
@@ -22,7 +22,7 @@ fn read(text: &[u8]) -> Vec<(u64, Texts)> {
         let texts = |fields: Vec<Field>| {
             fields.into_iter().map(|field| field.map(|bytes| String::from_utf8(bytes).unwrap())).collect()
         };
-        all.push((record.line, record.fields.map(texts)));
+        all.push((record.line, record.fields.map(texts).map_err(|(reason, _)| reason)));
     }
     all
 }
@@ -59,6 +59,46 @@ fn a_broken_line_is_rejected_by_its_number_and_the_rest_is_read() {
             (5, plain(&["5", "6"])),
         ];
         assert_eq!(read(text.as_bytes()), expected, "{broken}");
+    }
+}
+
+#[test]
+fn lines_without_a_value_are_skipped_and_counted_and_padding_is_no_line() {
+    let empty = [
+        "",
+        ";",
+        ";;;",
+        "\t;\t",
+        " ; ",
+        "\u{a0};\u{3000}",
+        "\"\";\"\"",
+        "\" \";",
+        "\0;\0",
+        "\u{1a}",
+        "\u{feff};\u{200b}",
+        "\r",
+    ];
+    for text in empty {
+        let file = format!("{text}\na;b\n1;2\n{text}\n{text}\n3;4\n{text}");
+        let mut records = open(file.as_bytes());
+        Header::read(&mut records, ["a", "b"]).ok().unwrap();
+        assert_eq!(records.separator.to_string(), "semicolons", "{text:?}");
+        let mut lines = Vec::new();
+        while let Some(record) = records.next(Some(2)).unwrap() {
+            lines.push(record.line);
+        }
+        assert_eq!(lines.len(), 2, "{text:?}");
+        let at_the_end = u64::from(!text.trim_end_matches(['\0', '\u{1a}']).is_empty());
+        assert_eq!(records.empty_lines, 3 + at_the_end, "{text:?}");
+    }
+    for padding in ["\0", "\u{1a}", "\0\0\0", "\u{1a}\u{1a}", "\u{1a}\0\0"] {
+        let rows = [(2, plain(&["1", "2"]))];
+        for end in ["\n", "\r\n", ""] {
+            assert_eq!(read(format!("a,b\n1,2{end}{padding}").as_bytes()), rows, "{padding:?} after {end:?}");
+        }
+    }
+    for value in ["-,", "0,", ",Total", ".", "\u{e000},"] {
+        assert_eq!(read(format!("a,b\n{value}\n").as_bytes()).len(), 1, "{value:?}");
     }
 }
 
@@ -155,7 +195,7 @@ fn a_header_in_the_middle_is_rejected_by_line() {
     let header = Header::read(&mut records, ["id", "phone"]).ok().unwrap();
     let mut reasons = Vec::new();
     while let Some(record) = records.next(Some(header.width)).unwrap() {
-        reasons.push((record.line, header.row(record).err().map(|reject| reject.reason)));
+        reasons.push((record.line, header.row(record).err().map(|row| row.reject.reason)));
     }
     assert_eq!(reasons, [(2, None), (3, Some(Reason::HeaderAgain)), (4, None)]);
 }
@@ -182,9 +222,8 @@ fn text_that_is_not_utf_8_is_rejected_by_line_and_column() {
     let mut records = Records::open(text.as_slice(), options).ok().unwrap();
     let header = Header::read(&mut records, COLUMNS).ok().unwrap();
     let record = records.next(Some(header.width)).unwrap().unwrap();
-    let reject = header.row(record).err().unwrap();
-    let expected = Reject { place: Place::Line(2), field: Some("patientName"), reason: Reason::NotUtf8 };
-    assert_eq!(reject, expected);
+    let UnreadRow { reject, .. } = header.row(record).err().unwrap();
+    assert_eq!(reject, Reject::new(Place::Line(2), Some("patientName"), Reason::NotUtf8));
 }
 
 proptest! {
@@ -201,7 +240,8 @@ proptest! {
         let texts = |fields: Vec<Option<String>>| fields.into_iter().map(Option::unwrap_or_default).collect();
         let all: Vec<Vec<String>> =
             read(&text).into_iter().map(|(_, fields)| fields.map(texts).unwrap()).collect();
-        prop_assert_eq!(all, rows);
+        let with_a_value = rows.into_iter().filter(|row| !row.iter().all(|field| field.trim().is_empty()));
+        prop_assert_eq!(all, with_a_value.collect::<Vec<_>>());
     }
 
     #[test]

@@ -15,15 +15,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{Run, Target};
 use crate::legacy::import::ImportError;
 use crate::legacy::import::capacity::Capacity;
-use crate::legacy::import::compare::{Verdict, compare};
+use crate::legacy::import::compare::{Verdict, compare, keeps_decided_slot};
 use crate::legacy::import::imported_state::{self, ImportedState};
-use crate::legacy::import::prepared_row::{ChangedRow, Outcome, PreparedRow, RowSummary};
+use crate::legacy::import::prepared_row::{ChangedRow, Outcome, PreparedRow};
 use crate::legacy::import::recorder::{MAX_CONCURRENT_ROWS, Recorder};
 use crate::legacy::import::reject::Reason;
 use crate::legacy::import::report::Conflict;
-use crate::legacy::import::resolution::OpenItem;
+use crate::legacy::import::resolution::{OpenItem, RowKey};
 use crate::legacy::import::row::LegacyRow;
-use crate::legacy::import::row_contents::{RowContents, RowHash};
+use crate::legacy::import::row_contents::RowContents;
 
 /// Comparisons of one row, which is compared again if the reservation changes meanwhile.
 const MAX_COMPARISONS: u32 = 8;
@@ -87,26 +87,27 @@ impl Run<'_> {
         let prepared = &changed.prepared;
         let row = &prepared.row;
         let contents = RowContents::from_row(row);
-        let outcome = match compare(&contents, prepared.slot, &state, self.options.old_wins) {
-            Verdict::Changed(slot) => return Some(Reimport { row: changed, state, slot }),
-            Verdict::Unchanged => Outcome::AlreadyThere,
-            Verdict::Agrees => Outcome::Agreeing,
-            Verdict::Older => Outcome::Rejected(row.rejected("updatedAt", Reason::OlderThanTaken)),
-            Verdict::Conflict(fields) => self.conflict(row, &contents.hash(), fields),
+        let verdict = compare(&contents, prepared.slot, &state, self.options.old_wins);
+        let outcome = match (verdict, self.decision(&row.id, &prepared.hash)) {
+            (Verdict::Unchanged, _) => Outcome::AlreadyThere,
+            (Verdict::Agrees, _) => Outcome::Agreeing,
+            // A decision about one row stands above what the run is told about all rows.
+            (_, Some(decision)) => Outcome::Resolved(decision),
+            (Verdict::Changed(slot), None) => return Some(Reimport { row: changed, state, slot }),
+            (Verdict::Older, None) => Outcome::Rejected(row.rejected("updatedAt", Reason::OlderThanTaken)),
+            (Verdict::Conflict(fields), None) => self.conflict(prepared, fields),
         };
-        let summary = RowSummary { hash: Some(contents.hash()), ..prepared.summary(state.slot) };
-        self.count(&summary, outcome);
+        self.count(&prepared.summary(state.slot), outcome);
         None
     }
 
-    /// A conflict, unless the operator has decided about this very row.
-    fn conflict(&mut self, row: &LegacyRow, hash: &RowHash, fields: Vec<&'static str>) -> Outcome {
+    fn conflict(
+        &mut self,
+        PreparedRow { row, hash, .. }: &PreparedRow,
+        fields: Vec<&'static str>,
+    ) -> Outcome {
         if let Some(commands) = self.target.commands() {
-            let item = OpenItem::conflict(commands, hash);
-            if self.options.resolutions.cover(&row.id, &item) {
-                return Outcome::Resolved;
-            }
-            self.report.add_open(&row.id, item);
+            self.report.add_open(RowKey::from(&row.id), OpenItem::conflict(commands, hash));
         }
         Outcome::Conflict(Conflict { reservation: row.id.clone(), date: row.preferred_date, fields })
     }
@@ -231,8 +232,7 @@ impl Recorder<'_> {
         // A forgotten patient's text does not come back.
         let wish = if is_erased { before.wish.clone() } else { row.wish.clone() };
         let differing = RowContents::from_row(&prepared.row).differing(&state.contents);
-        let is_same_time = !differing.contains(&"preferredTime") && !reimport.is_move();
-        let is_placed_here = Some(state.is_placed_here && is_same_time);
+        let is_placed_here = Some(keeps_decided_slot(&differing, prepared.slot, state));
         Ok(ReservationImported { placement: *slot, is_placed_here, wish, ..row })
     }
 }

@@ -270,7 +270,10 @@ async fn fields_that_contradict_one_another_are_both_named() {
         ),
         (json!({"preferred_date": "2026-12-05", "preferred_time": "12:20", "period": "MORNING"}), "12:20"),
         (json!({"preferred_time": "오후", "period": "AFTERNOON", "phone": "010-1111-2222"}), "오후"),
-        (json!({"preferred_time": "아무때나", "period": "AFTERNOON", "phone": "010-1111-3333"}), "아무때나"),
+        (
+            json!({"preferred_time": "아무때나", "period": "AFTERNOON", "phone": "010-1111-3333"}),
+            "오후 아무때나",
+        ),
     ] {
         let booked = ask(&app, &post, BOOKING, &booking(fields), "ko").await.ok();
         assert_eq!(booked.json["reservation"]["preferred_time"], time);

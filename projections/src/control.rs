@@ -7,3 +7,4 @@ pub mod ids;
 pub mod leader;
 pub(crate) mod locks;
 pub mod notify;
+pub mod write_failure;

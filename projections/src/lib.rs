@@ -27,6 +27,7 @@ pub use control::ids::{
     SkippedPositions,
 };
 pub use control::leader::{self, Leader, Process, Role};
+pub use control::write_failure::WriteFailure;
 pub use live::engine::{Batch, Batches, Engine};
 pub use live::parked;
 pub use projection::canonical::Digest;

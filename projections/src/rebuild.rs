@@ -346,6 +346,10 @@ impl Rebuild {
         if people_views_refreshed {
             self.drop_old().await?;
         }
+        if promoted.left_behind {
+            tokio::time::sleep(self.last_readers).await;
+            self.sweep().await?;
+        }
         Ok(RebuildReport {
             generations: generations.to_vec(),
             position: promoted.position,

@@ -8,6 +8,7 @@ use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::{Position, ReadError, RecordedEvent, Revision, StreamName};
 use daybook_vault::VaultError;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{WasNull, WrongType};
 
 use crate::control::ids::{BlockingKey, Epoch, FOLD_VERSION, Generation, GenerationState};
 
@@ -127,6 +128,9 @@ pub enum ViewError {
          fix the cause, then run `daybook projection parked retry`"
     )]
     AlreadyApplied { position: Position, generation: Generation },
+    /// PostgreSQL refuses to write a live generation; the others go on.
+    #[error("{generation} cannot be written: {cause}; fix that, or run `daybook projection rebuild {}`", generation.model)]
+    NotWritable { generation: Generation, cause: Box<str> },
     /// Code of this release panicked on an event. The panic's message is in the process's log.
     #[error("this release failed with a panic while it applied events")]
     Panicked,
@@ -269,17 +273,52 @@ impl ViewError {
     }
 
     /// The fault of an event whose application failed with this error, if it can be an event's fault at all. An outage
-    /// never is: connections, and the SQLSTATE classes 08 (connection), 25 (such as a read-only server), 53 and 58
-    /// (resources, system) and 57P (shutdown).
+    /// never is, nor is somebody else's lock.
     pub(crate) fn as_fault(&self) -> Option<EventFault> {
         if let Self::Database(PostgresError::Refused { code, .. }) = self {
-            let is_outage = is_in_class(code, &["08", "25", "53", "57P", "58"]);
-            return (!is_outage).then(|| EventFault::Refused(code.clone()));
+            let is_possible = !self.is_outage() && !self.is_lock_timeout();
+            return is_possible.then(|| EventFault::Refused(code.clone()));
         }
         if matches!(self, Self::Row { .. }) {
             return Some(EventFault::Row);
         }
         matches!(self, Self::Panicked).then_some(EventFault::Panicked)
+    }
+
+    /// Whether writing one view can fail with this error while the other one can be written. If it was an outage, the other
+    /// one fails as well.
+    pub(crate) const fn may_be_one_views(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(_)
+                | Self::Row { .. }
+                | Self::Control { .. }
+                | Self::TooManyParked { .. }
+                | Self::Panicked
+        )
+    }
+
+    /// Whether the whole database may be the cause: a connection, or the SQLSTATE classes 08 (connection), 25 (such as a
+    /// read-only server), 53 and 58 (resources, system) and 57P (shutdown).
+    pub(crate) fn is_outage(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        if let PostgresError::Refused { code, .. } = error {
+            return is_in_class(code, &["08", "25", "53", "57P", "58"]);
+        }
+        !is_about_types(error)
+    }
+
+    /// Why a view cannot be written, and the SQLSTATE. Contains nothing of a row or an event.
+    pub(crate) fn write_failure(&self) -> (String, Option<&SqlState>) {
+        if let Self::Database(error) = self {
+            if let PostgresError::Refused { code, message } = error {
+                return (message.clone(), Some(code));
+            }
+            if is_about_types(error) {
+                return ("a column does not have the type that this release created".to_owned(), None);
+            }
+        }
+        (describe(self), None)
     }
 
     /// Whether a lock was not available within its timeout: somebody is reading the tables that were to change.
@@ -317,6 +356,12 @@ impl ViewError {
     }
 }
 
+/// Whether a value was not converted to or from the type of its column. It never reached the server, or came from there.
+fn is_about_types(error: &PostgresError) -> bool {
+    let PostgresError::Connection(error) = error else { return false };
+    std::error::Error::source(error).is_some_and(|source| source.is::<WrongType>() || source.is::<WasNull>())
+}
+
 fn is_in_class(code: &SqlState, classes: &[&str]) -> bool {
     classes.iter().any(|class| code.code().starts_with(class))
 }
@@ -337,5 +382,21 @@ mod tests {
         assert!(ViewError::NotLive { model: generation.model }.is_the_views_fault());
         assert!(ViewError::Row { generation }.is_the_views_fault());
         assert!(!ViewError::Database(PostgresError::ReadOnly).is_the_views_fault());
+    }
+
+    #[test]
+    fn a_lock_is_neither_an_outage_nor_an_events_fault() {
+        let refused = |code: &str| {
+            let (code, message) = (SqlState::from_code(code), String::new());
+            ViewError::Database(PostgresError::Refused { code, message })
+        };
+        for code in ["53100", "57P01", "25006", "08006", "58030"] {
+            assert!(refused(code).is_outage() && refused(code).as_fault().is_none(), "{code}");
+        }
+        for code in ["42P01", "40001", "23514", "P0001", "XX002"] {
+            assert!(!refused(code).is_outage() && refused(code).as_fault().is_some(), "{code}");
+        }
+        assert!(!refused("55P03").is_outage() && refused("55P03").as_fault().is_none());
+        assert!(ViewError::Database(PostgresError::ReadOnly).is_outage());
     }
 }

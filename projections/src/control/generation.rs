@@ -14,6 +14,7 @@ use tokio_postgres::Row;
 
 use crate::control::error::ViewError;
 use crate::control::ids::{Epoch, FOLD_VERSION, Generation, GenerationState};
+use crate::control::write_failure::WriteFailure;
 
 /// A generation, its state and its checkpoint.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +30,8 @@ pub struct GenerationStatus {
     pub updated_at: DateTime<Utc>,
     /// Seconds since then at the time of reading, by the database's clock.
     pub still_seconds: f64,
+    /// Why the events after its checkpoint cannot be written; none if nothing is known to prevent it.
+    pub write_failure: Option<WriteFailure>,
     /// When its rebuild began.
     pub created_at: DateTime<Utc>,
     pub promoted_at: Option<DateTime<Utc>>,
@@ -44,10 +47,14 @@ pub struct GenerationStatus {
     pub events: Option<u64>,
 }
 
+/// A write failure at an earlier checkpoint is past.
 const STANDINGS: &str = "
     SELECT g.model, g.number, g.state, g.created_at, g.promoted_at, g.replaced_at, g.name, g.rules_version, g.phase, g.events,
            c.commit_position, c.prepare_position, c.parked, c.updated_at,
-           greatest(extract(epoch FROM clock_timestamp() - c.updated_at), 0)::float8 AS still_seconds
+           greatest(extract(epoch FROM clock_timestamp() - c.updated_at), 0)::float8 AS still_seconds,
+           CASE WHEN (c.failed_commit, c.failed_prepare) = (c.commit_position, c.prepare_position)
+               THEN c.failure END AS failure, c.failure_sqlstate, c.failing_since,
+           greatest(extract(epoch FROM clock_timestamp() - c.failing_since), 0)::float8 AS failing_seconds
     FROM control.generations g JOIN control.checkpoints c USING (model, number)";
 
 impl GenerationStatus {
@@ -62,6 +69,7 @@ impl GenerationStatus {
             parked: u64::from(row.try_get::<_, i32>("parked")?.unsigned_abs()),
             updated_at: row.try_get("updated_at")?,
             still_seconds: row.try_get("still_seconds")?,
+            write_failure: WriteFailure::read(row)?,
             created_at: row.try_get("created_at")?,
             promoted_at: row.try_get("promoted_at")?,
             replaced_at: row.try_get("replaced_at")?,
@@ -70,6 +78,20 @@ impl GenerationStatus {
             phase: row.try_get::<_, Option<&str>>("phase")?.map(Box::from),
             events: row.try_get::<_, Option<i64>>("events")?.map(i64::unsigned_abs),
         })
+    }
+
+    /// Why it cannot be written, once that has lasted for a moment.
+    pub fn lasting_failure(&self) -> Option<&WriteFailure> {
+        self.write_failure.as_ref().filter(|failure| failure.is_lasting())
+    }
+
+    /// Checks that it can be written, as far as is known.
+    ///
+    /// # Errors
+    /// [`ViewError::NotWritable`].
+    pub fn check_writable(&self) -> Result<(), ViewError> {
+        let Some(failure) = self.lasting_failure() else { return Ok(()) };
+        Err(ViewError::NotWritable { generation: self.generation, cause: failure.describe().into() })
     }
 }
 

@@ -2,27 +2,33 @@
 //!
 //! [`crate::control::leader`] elects that process. Correctness does not depend on there being only one: a batch commits
 //! only under the current epoch, and only if the checkpoint is still where the batch was read.
+//!
+//! A generation that cannot be written is set aside and never stops the other one.
 
 mod batch;
+mod lane;
+mod set_aside;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_event_log::{Backoff, EventLog, Filter, Position};
+use daybook_event_log::{Backoff, EventLog, Position, RecordedEvent};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tokio_postgres::error::SqlState;
 
 use crate::control::error::{ViewError, describe};
-use crate::control::generation::{self, GenerationStatus};
-use crate::control::ids::{Epoch, Generation};
+use crate::control::ids::Epoch;
 use crate::control::leader::{self, Candidate, Heartbeat, Process, Role, Session};
-use crate::live::parked::Mode;
-use crate::live::projector::Projector;
+use crate::control::notify::commit_and_announce;
+use crate::control::{generation, write_failure};
+use crate::live::projector::{Projector, Unwritten};
 pub use batch::{Batch, Batches};
-use batch::{BatchSize, EventFeed};
+use lane::Lane;
+use set_aside::SetAside;
 
 /// How often the leader looks for a live view while there is none.
 const NO_VIEW_PAUSE: Duration = Duration::from_millis(50);
@@ -30,31 +36,8 @@ const NO_VIEW_PAUSE: Duration = Duration::from_millis(50);
 /// How often an idle leader checks that it still leads and which generations are live.
 const LEADER_CHECK: Duration = Duration::from_secs(1);
 
-/// First and longest pause after a failure before the engine starts again from the checkpoint.
+/// First and longest pause after a failure before a start from the checkpoint: of the engine, or of one generation.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
-
-/// Failures of one batch after which the event that causes them is looked for, whatever PostgreSQL's error is. With the
-/// pauses between them this takes a few seconds, which a lock or a restart of the server usually does not last.
-const TRIES: u32 = 8;
-
-/// Failures of the batch after one position, by one process.
-#[derive(Debug, Default)]
-struct Failures {
-    after: Option<Position>,
-    count: u32,
-}
-
-impl Failures {
-    fn record(&mut self, after: Position) {
-        self.count = if self.after == Some(after) { self.count.saturating_add(1) } else { 1 };
-        self.after = Some(after);
-    }
-
-    /// How to apply the batch after a position.
-    fn mode(&self, after: Position) -> Mode {
-        if self.after == Some(after) && self.count >= TRIES { Mode::Isolated } else { Mode::Whole }
-    }
-}
 
 /// Keeps the live generations up to date with the log.
 #[derive(Debug, Clone)]
@@ -84,14 +67,14 @@ impl Engine {
     }
 
     /// Runs until it is told to stop. Failures are logged and retried from the checkpoint without end: a view that
-    /// cannot be updated falls behind, which readiness and metrics show.
+    /// cannot be updated falls behind, which readiness and metrics show with the cause.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::between(PAUSES.0, PAUSES.1);
-        let mut failures = Failures::default();
+        let mut aside = SetAside::default();
         while !*stop.borrow() {
             let since = Instant::now();
             let Err(error) = tokio::select! {
-                outcome = self.lead(&mut failures) => outcome,
+                outcome = self.lead(&mut aside) => outcome,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             self.become_known(Role::Standby);
@@ -107,14 +90,14 @@ impl Engine {
     }
 
     /// Becomes the leader and then keeps the views up to date until something fails.
-    async fn lead(&self, failures: &mut Failures) -> Result<Infallible, ViewError> {
+    async fn lead(&self, aside: &mut SetAside) -> Result<Infallible, ViewError> {
         let mut session = self.become_leader().await?;
         let epoch = session.epoch();
         let heartbeat = Heartbeat::open(&self.pool, epoch).await?;
         tracing::info!(%epoch, "this process is the leader and keeps the views up to date");
         self.become_known(Role::Leader(epoch));
         let outcome = tokio::select! {
-            outcome = self.keep_up(&mut session, failures) => outcome,
+            outcome = self.keep_up(&mut session, aside) => outcome,
             outcome = heartbeat.run() => outcome,
         };
         drop((session, heartbeat));
@@ -138,55 +121,100 @@ impl Engine {
     }
 
     /// Projects. Starts again from the checkpoint if a promotion changed the live generations.
-    async fn keep_up(&self, session: &mut Session, failures: &mut Failures) -> Result<Infallible, ViewError> {
+    async fn keep_up(&self, session: &mut Session, aside: &mut SetAside) -> Result<Infallible, ViewError> {
         loop {
-            match self.project(session, failures).await {
+            match self.project(session, aside).await {
                 Ok(()) | Err(ViewError::Overtaken { .. }) => sleep(PAUSES.0).await,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Applies batches from the checkpoint on until the live generations change.
-    async fn project(&self, session: &mut Session, failures: &mut Failures) -> Result<(), ViewError> {
-        let transaction = session.begin().await?;
-        let statuses = generation::live(&transaction).await?;
-        let Some(start) = statuses.iter().map(|status| status.position).min() else {
-            // Nothing to do until a view is built.
-            sleep(NO_VIEW_PAUSE).await;
+    /// Applies batches from the checkpoints on until the live generations change. Generations that are behind catch up beside
+    /// the others, batch by batch, and join them.
+    async fn project(&self, session: &mut Session, aside: &mut SetAside) -> Result<(), ViewError> {
+        let statuses = generation::live(&session.begin().await?).await?;
+        aside.retain_live(&statuses);
+        let due = statuses.iter().filter(|status| aside.is_due(status.generation));
+        let Some(at) = due.map(|status| status.position).max() else {
+            // Nothing to do until a view is built, or can be tried again.
+            sleep(aside.until_next_try().unwrap_or(NO_VIEW_PAUSE).min(LEADER_CHECK)).await;
             return Ok(());
         };
-        let live: Vec<Generation> = statuses.iter().map(|status| status.generation).collect();
-        let mut projector = Projector::at(&self.log, &self.vault, &transaction, &live, start).await?;
-        transaction.rollback().await?;
-        let mut intake = EventFeed::new(self.log.follow(start, &Filter::all()).await?);
-        let mut size = BatchSize::new();
+        let mut front = Lane::open(self, session, &statuses, aside, at).await?;
+        let mut behind: Option<Lane> = None;
         loop {
-            let Ok(first) = tokio::time::timeout(LEADER_CHECK, intake.next()).await else {
-                check_standings(session, projector.position()).await?;
-                continue;
-            };
-            let Some(first) = first else { return Ok(()) };
-            let mut batch = vec![first?];
-            intake.fill(&mut batch, &size, next_stop(&statuses, projector.position()))?;
-            let (since, after) = (Instant::now(), projector.position());
-            let applied = tokio::select! {
-                applied = projector.move_live(session, &batch, failures.mode(after)) => applied,
-                never = intake.fetch_ahead() => match never {},
-            };
-            if let Err(error) = &applied
-                && error.as_fault().is_some()
-            {
-                failures.record(after);
+            if behind.is_none() && front.projector.apart().iter().any(|apart| aside.is_due(*apart)) {
+                behind = self.open_behind(session, aside, &front.projector).await?;
+                if behind.is_none() {
+                    return Ok(());
+                }
             }
-            applied?;
-            size.adjust(batch.len(), since.elapsed());
-            self.batches.report(batch.len(), since.elapsed());
-            if statuses.iter().any(|status| status.position == projector.position()) {
-                // The batch has reached a generation that was ahead. From here on that one moves too.
+            let pause = match behind {
+                Some(_) => Duration::ZERO,
+                None => aside.until_next_try().unwrap_or(LEADER_CHECK).min(LEADER_CHECK),
+            };
+            match tokio::time::timeout(pause, front.feed.next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(first)) => self.advance(session, aside, &mut front, first?, None).await?,
+                Err(_) if behind.is_none() => check_standings(session, &front.projector).await?,
+                Err(_) => {}
+            }
+            if front.projector.is_empty() {
+                return Ok(());
+            }
+            let Some(lane) = &mut behind else { continue };
+            let Some(first) = lane.feed.next().await else { return Ok(()) };
+            let joint = front.projector.position();
+            self.advance(session, aside, lane, first?, Some(joint)).await?;
+            if lane.projector.is_empty() {
+                behind = None;
+            } else if lane.projector.position() >= joint {
+                // From here on they move together.
                 return Ok(());
             }
         }
+    }
+
+    /// A lane of a generation that is due, behind another lane. None if it is not behind, or not live any more.
+    async fn open_behind(
+        &self,
+        session: &mut Session,
+        aside: &SetAside,
+        front: &Projector,
+    ) -> Result<Option<Lane>, ViewError> {
+        let statuses = generation::live(&session.begin().await?).await?;
+        let is_due = |generation| front.apart().contains(&generation) && aside.is_due(generation);
+        let due = statuses.iter().find(|status| is_due(status.generation));
+        match due.filter(|due| due.position < front.position()) {
+            Some(due) => Lane::open(self, session, &statuses, aside, due.position).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Applies a lane's next batch, and sets generations aside that cannot be written.
+    async fn advance(
+        &self,
+        session: &mut Session,
+        aside: &mut SetAside,
+        lane: &mut Lane,
+        first: RecordedEvent,
+        stop: Option<Position>,
+    ) -> Result<(), ViewError> {
+        let at = lane.projector.position();
+        let mut unwritten = lane.advance(self, session, first, stop, aside).await?;
+        let outage = unwritten.iter().position(|(_, error)| error.is_outage());
+        if let Some(outage) = outage.filter(|_| lane.projector.is_empty() && stop.is_none()) {
+            // No view was written that would show that the database is not the cause.
+            return Err(unwritten.swap_remove(outage).1);
+        }
+        for generation in lane.projector.generations().filter(|generation| aside.remove(*generation)) {
+            tracing::info!(%generation, "the view can be written again");
+        }
+        for (generation, error) in unwritten {
+            set_aside(session, aside, at, (generation, error)).await?;
+        }
+        Ok(())
     }
 
     /// Publishes the engine's role if it changed.
@@ -211,17 +239,33 @@ fn log_failure(error: &ViewError) {
     }
 }
 
-/// Checks that this process still leads and that the live generations are still at the projector's position. A
-/// promotion may have changed them.
-async fn check_standings(session: &mut Session, position: Position) -> Result<(), ViewError> {
-    let statuses = generation::live(&session.begin().await?).await?;
-    match statuses.iter().find(|status| status.position != position) {
-        Some(status) => Err(ViewError::Overtaken { generation: status.generation }),
-        None => Ok(()),
-    }
+/// Checks that this process still leads and that the live generations are still where a lane expects them. A promotion may
+/// have changed them.
+async fn check_standings(session: &mut Session, lane: &Projector) -> Result<(), ViewError> {
+    lane.check_standings(&generation::live(&session.begin().await?).await?)
 }
 
-/// The position at which a batch must end because a live generation is ahead of the projector there.
-fn next_stop(statuses: &[GenerationStatus], position: Position) -> Option<Position> {
-    statuses.iter().map(|status| status.position).filter(|ahead| *ahead > position).min()
+/// Sets a generation aside that cannot be written from its checkpoint on, and records why.
+async fn set_aside(
+    session: &mut Session,
+    aside: &mut SetAside,
+    at: Position,
+    (generation, error): Unwritten,
+) -> Result<(), ViewError> {
+    session.forget_statements();
+    let (cause, sqlstate) = error.write_failure();
+    aside.insert(generation, at);
+    if !aside.is_news(generation, &cause) {
+        return Ok(());
+    }
+    let sqlstate = sqlstate.map(SqlState::code);
+    tracing::error!(%generation, cause, sqlstate, "the view cannot be written and stays where it is; trying again from time to time");
+    let transaction = session.begin().await?;
+    match write_failure::record(&transaction, generation, &cause, sqlstate).await {
+        Err(error) if error.is_lock_timeout() => Err(ViewError::Overtaken { generation }),
+        recorded => recorded,
+    }?;
+    commit_and_announce(transaction).await?;
+    aside.note_recorded(generation, cause);
+    Ok(())
 }

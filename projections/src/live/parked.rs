@@ -9,6 +9,7 @@ mod forgetting;
 mod records;
 mod renumbering;
 mod retry;
+mod writability;
 
 use chrono::{DateTime, Utc};
 use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};

@@ -1,9 +1,9 @@
 //! Applies batches of events to generations: rows, digests and checkpoint in one transaction.
 //!
-//! Generations at the same position advance together, so that the two live views always hold the same history and can
-//! be compared.
+//! Generations at the same position advance together, so that the two live views hold the same history and can be
+//! compared. If one of them cannot be written, it stays where it is, and the other one advances alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use daybook_domain::ReadModel;
@@ -26,10 +26,18 @@ use crate::projection::reference::Reference;
 pub(crate) struct Projector {
     vault: Vault,
     interpreter: Interpreter,
-    views: HashMap<Generation, View>,
+    views: BTreeMap<Generation, View>,
+    /// Live generations that this projector leaves alone.
+    apart: HashSet<Generation>,
     discarded: SkippedPositions,
     position: Position,
 }
+
+/// A live generation that could not be written, and why.
+pub(crate) type Unwritten = (Generation, ViewError);
+
+/// What a batch made of a generation: its state, and the events that were newly parked.
+type Moved = (Generation, View, Vec<ParkingEntry>);
 
 /// What a build does with an event that cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +67,7 @@ impl Projector {
     ) -> Result<Self, ViewError> {
         let parked = generation::parked(client, generations).await?;
         let mut known: Vec<(SkippedPositions, Reference)> = Vec::new();
-        let (mut interpreter, mut views) = (Interpreter::default(), HashMap::new());
+        let (mut interpreter, mut views) = (Interpreter::default(), BTreeMap::new());
         for (generation, parked) in parked {
             let skipped = parked::skipped(client, generation).await?;
             // Usually nothing is left out, or both views leave out the same events.
@@ -76,7 +84,15 @@ impl Projector {
             views.insert(generation, View { reference, parked });
         }
         let discarded = parked::discarded(client).await?;
-        Ok(Self { vault: vault.clone(), interpreter, views, discarded, position })
+        let apart = HashSet::new();
+        Ok(Self { vault: vault.clone(), interpreter, views, apart, discarded, position })
+    }
+
+    /// Leaves other live generations alone. Without this, a live generation that it does not advance means that somebody
+    /// promoted one.
+    pub(crate) fn beside(self, others: impl IntoIterator<Item = Generation>) -> Self {
+        let apart = others.into_iter().filter(|other| !self.views.contains_key(other)).collect();
+        Self { apart, ..self }
     }
 
     /// The position of the last applied event.
@@ -84,31 +100,105 @@ impl Projector {
         self.position
     }
 
-    /// Applies a batch to the live generations at the projector's position. Events that one of them cannot apply are
-    /// parked there, with later events about the same thing.
+    /// The generations that it advances.
+    pub(crate) fn generations(&self) -> impl Iterator<Item = Generation> {
+        self.views.keys().copied()
+    }
+
+    /// Whether it advances no generation.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.views.is_empty()
+    }
+
+    /// The live generations that it leaves alone.
+    pub(crate) const fn apart(&self) -> &HashSet<Generation> {
+        &self.apart
+    }
+
+    /// Checks that live generations are where it expects them.
     ///
-    /// Fails with [`ViewError::Overtaken`] if none is at that position: somebody else advanced them, retried parked
-    /// events, or promoted another generation. Fails with [`ViewError::Deposed`] if another process is the leader.
+    /// # Errors
+    /// [`ViewError::Overtaken`].
+    pub(crate) fn check_standings(&self, live: &[GenerationStatus]) -> Result<(), ViewError> {
+        let has_changed = |status: &&GenerationStatus| match self.apart.contains(&status.generation) {
+            true => false,
+            false => !self.views.contains_key(&status.generation) || status.position != self.position,
+        };
+        match live.iter().find(has_changed) {
+            Some(status) => Err(ViewError::Overtaken { generation: status.generation }),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies a batch to its live generations. Events that one of them cannot apply are parked there, with later events
+    /// about the same thing. Returns the generations that could not be written: from here on they are left alone.
+    ///
+    /// Fails with [`ViewError::Overtaken`] if somebody else advanced them, retried parked events, or promoted another
+    /// generation. Fails with [`ViewError::Deposed`] if another process is the leader.
     pub(crate) async fn move_live(
         &mut self,
         session: &mut Session,
         recorded: &[RecordedEvent],
         mode: Mode,
-    ) -> Result<(), ViewError> {
+    ) -> Result<Vec<Unwritten>, ViewError> {
         let batch = interpret(&mut self.interpreter, &self.vault, recorded, &self.discarded).await?;
         let last = recorded.last().map_or(self.position, |event| event.position);
-        let moved = match self.try_live(session, &batch, last, mode).await {
-            Err(error) if mode == Mode::Whole && error.is_an_events() => {
-                self.try_live(session, &batch, last, Mode::Parts).await?
-            }
-            outcome => outcome?,
+        let all: Vec<Generation> = self.generations().collect();
+        let (moved, unwritten) = match self.move_together(session, &batch, last, mode, &all).await {
+            Ok(moved) => (moved, vec![]),
+            Err(error) if !error.may_be_one_views() => return Err(error),
+            Err(error) => match *all {
+                [generation] => (vec![], vec![(generation, error)]),
+                _ => self.move_separately(session, &batch, last, mode).await?,
+            },
         };
         self.position = last;
         for (generation, view, entries) in moved {
             parked::log_parked(generation, &entries);
             self.views.insert(generation, view);
         }
-        Ok(())
+        for (generation, _) in &unwritten {
+            self.views.remove(generation);
+            self.apart.insert(*generation);
+        }
+        Ok(unwritten)
+    }
+
+    /// Applies a batch to each generation in a transaction of its own. Which one cannot be written shows only then: an error
+    /// of the common transaction may come from its commit.
+    async fn move_separately(
+        &self,
+        session: &mut Session,
+        batch: &[InterpretedEvent<'_>],
+        last: Position,
+        mode: Mode,
+    ) -> Result<(Vec<Moved>, Vec<Unwritten>), ViewError> {
+        let (mut moved, mut unwritten) = (Vec::new(), Vec::new());
+        for generation in self.generations() {
+            match self.move_together(session, batch, last, mode, &[generation]).await {
+                Ok(one) => moved.extend(one),
+                Err(error) if error.may_be_one_views() => unwritten.push((generation, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((moved, unwritten))
+    }
+
+    /// Applies a batch to some generations in one transaction: as a whole if possible, otherwise in parts.
+    async fn move_together(
+        &self,
+        session: &mut Session,
+        batch: &[InterpretedEvent<'_>],
+        last: Position,
+        mode: Mode,
+        generations: &[Generation],
+    ) -> Result<Vec<Moved>, ViewError> {
+        match self.try_live(session, batch, last, mode, generations).await {
+            Err(error) if mode == Mode::Whole && error.is_an_events() => {
+                self.try_live(session, batch, last, Mode::Parts, generations).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn try_live(
@@ -117,12 +207,21 @@ impl Projector {
         batch: &[InterpretedEvent<'_>],
         last: Position,
         mode: Mode,
-    ) -> Result<Vec<(Generation, View, Vec<ParkingEntry>)>, ViewError> {
+        generations: &[Generation],
+    ) -> Result<Vec<Moved>, ViewError> {
         let epoch = session.epoch();
         let mut transaction = session.begin().await?;
-        let statuses = generation::hold_live(&transaction).await?;
+        let statuses = match generation::hold_live(&transaction).await {
+            // A promotion or a retry of parked events holds the checkpoints, and will have moved something.
+            Err(error) if error.is_lock_timeout() => {
+                return Err(generations
+                    .first()
+                    .map_or(error, |first| ViewError::Overtaken { generation: *first }));
+            }
+            statuses => statuses?,
+        };
         let mut moved = Vec::new();
-        for status in targets(&statuses, self.position)? {
+        for status in self.targets(&statuses, generations)? {
             let (generation, parked) = (status.generation, status.parked);
             let View { reference, parked: known } = self.view(generation)?;
             if *known != parked {
@@ -138,6 +237,27 @@ impl Projector {
         }
         commit_and_announce(transaction).await?;
         Ok(moved)
+    }
+
+    /// Those of the generations that are live.
+    fn targets<'s>(
+        &self,
+        statuses: &'s [GenerationStatus],
+        generations: &[Generation],
+    ) -> Result<Vec<&'s GenerationStatus>, ViewError> {
+        let is_unknown = |status: &&GenerationStatus| {
+            !self.views.contains_key(&status.generation) && !self.apart.contains(&status.generation)
+        };
+        if let Some(promoted) = statuses.iter().find(is_unknown) {
+            return Err(ViewError::Overtaken { generation: promoted.generation });
+        }
+        let targets: Vec<_> =
+            statuses.iter().filter(|status| generations.contains(&status.generation)).collect();
+        match targets.iter().find(|status| status.position != self.position) {
+            Some(moved) => Err(ViewError::Overtaken { generation: moved.generation }),
+            None if targets.is_empty() => Err(ViewError::NotLive { model: ReadModel::Legacy }),
+            None => Ok(targets),
+        }
     }
 
     /// Applies a batch to generations that are being built and that nobody else advances. Events that one of them cannot
@@ -191,18 +311,5 @@ impl Projector {
         } else {
             Err(ViewError::Overtaken { generation })
         }
-    }
-}
-
-/// The generations at a position.
-fn targets(statuses: &[GenerationStatus], position: Position) -> Result<Vec<&GenerationStatus>, ViewError> {
-    let here: Vec<&GenerationStatus> = statuses.iter().filter(|s| s.position == position).collect();
-    let behind = statuses.iter().find(|status| status.position < position);
-    match (behind, here.as_slice(), statuses.first()) {
-        (Some(status), _, _) | (None, [], Some(status)) => {
-            Err(ViewError::Overtaken { generation: status.generation })
-        }
-        (None, [], None) => Err(ViewError::NotLive { model: ReadModel::Legacy }),
-        (None, [_, ..], _) => Ok(here),
     }
 }

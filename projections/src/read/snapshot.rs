@@ -6,11 +6,11 @@ use daybook_event_log::Position;
 use deadpool_postgres::{Client, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::control::error::ViewError;
+use crate::control::error::{ViewError, describe};
 use crate::control::generation;
 use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
-use crate::projection::day_digests;
+use crate::projection::day_digests::{self, DayDigests};
 use crate::store::rows;
 
 /// A server that ends idle sessions must not end the one that holds the snapshot.
@@ -68,7 +68,7 @@ impl<'a> Snapshot<'a> {
     /// Reads the summary.
     ///
     /// # Errors
-    /// The database cannot be read, or a view was dropped since the snapshot, in which case a new snapshot may succeed.
+    /// The database cannot be read.
     pub async fn summarize(&self) -> Result<DatabaseSummary, ViewError> {
         let counts = self.transaction.query_one(COUNTS, &[]).await?;
         let end: i64 = counts.try_get(0)?;
@@ -76,12 +76,25 @@ impl<'a> Snapshot<'a> {
         let mut views = Vec::new();
         for status in generation::live(&self.transaction).await? {
             let (generation, position, parked) = (status.generation, status.position, status.parked);
-            let days = rows::read_digests(&self.transaction, generation).await?;
+            let Some(days) = self.read_digests(generation).await? else { continue };
             let (reservations, digest) = (day_digests::reservations(&days), day_digests::total(&days));
             views.push(ViewSummary { generation, position, parked, reservations, digest });
         }
         let log_end =
             Position::from_parts(end, end).map_err(|_| ViewError::Control { what: "a position" })?;
         Ok(DatabaseSummary { log_end, keys: keys.unsigned_abs(), views })
+    }
+
+    /// The digests of a view; none if its tables cannot be read. A backup leaves the views out, so a broken one prevents none.
+    async fn read_digests(&self, generation: Generation) -> Result<Option<DayDigests>, ViewError> {
+        self.transaction.batch_execute("SAVEPOINT view").await?;
+        match rows::read_digests(&self.transaction, generation).await {
+            Err(error) if error.is_the_views_fault() => {
+                self.transaction.batch_execute("ROLLBACK TO SAVEPOINT view").await?;
+                tracing::warn!(%generation, error = %describe(&error), "the view cannot be read; the backup has no digest of it");
+                Ok(None)
+            }
+            days => Ok(Some(days?)),
+        }
     }
 }

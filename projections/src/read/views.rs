@@ -46,8 +46,9 @@ impl Serving {
         self.live.iter().find(|status| status.generation.model == model)
     }
 
+    /// One that cannot be written will not get there, so nobody waits for it.
     fn have_reached(&self, position: Position) -> bool {
-        self.live.iter().all(|status| status.position >= position)
+        self.live.iter().all(|status| status.position >= position || status.write_failure.is_some())
     }
 
     /// All live generations.
@@ -82,23 +83,24 @@ impl Views {
         ClockDifference::measure(&self.pool).await
     }
 
-    /// Reads from the tables without which new patients cannot be booked, or the views do not follow. The log checks its
+    /// Reads from the tables without which new patients cannot be booked, or these views do not follow. The log checks its
     /// own, and the queries of a view read its others.
-    pub async fn check_tables(&self) -> Result<(), ViewError> {
+    pub async fn check_tables(&self, models: &[ReadModel]) -> Result<(), ViewError> {
         let serving = self.serving();
-        let digests = serving.live().iter().map(|live| format!("{}.day_digests", live.generation.schema()));
+        let live = models.iter().filter_map(|model| serving.get(*model));
+        let digests = live.map(|live| format!("{}.day_digests", live.generation.schema()));
         let tables = CHECKED_TABLES.into_iter().map(str::to_owned).chain(digests);
         let reads: Vec<String> = tables.map(|table| format!("EXISTS (SELECT FROM {table})")).collect();
         self.pool.get().await?.query_one(&format!("SELECT {}", reads.join(", ")), &[]).await?;
         Ok(())
     }
 
-    /// Whether all live generations have reached a position.
+    /// Whether all live generations that can be written have reached a position.
     pub fn have_reached(&self, position: Position) -> bool {
         self.serving.borrow().have_reached(position)
     }
 
-    /// Waits until all live generations have reached a position. Returns whether they did in time.
+    /// Waits until all live generations that can be written have reached a position. Returns whether they did in time.
     pub async fn reach(&self, position: Position, patience: Duration) -> bool {
         let mut serving = self.serving.clone();
         let reached = serving.wait_for(|serving| serving.have_reached(position));

@@ -24,6 +24,8 @@ pub(super) struct Promoted {
     pub(super) reservations: u64,
     pub(super) digests: BTreeMap<String, Digest>,
     pub(super) compared: bool,
+    /// Whether it replaced a generation that could not be written, and lacks events.
+    pub(super) left_behind: bool,
 }
 
 /// Makes the new generations live once they are at the position of the live views and match the other view.
@@ -64,8 +66,17 @@ pub(super) async fn promote(
     for generation in generations {
         generation::promote(&transaction, *generation).await?;
     }
+    let mut left_behind = false;
+    let is_replaced = |old: &&GenerationStatus| {
+        generations.iter().any(|new| new.model == old.generation.model && *new != old.generation)
+    };
+    for old in live.iter().filter(is_replaced).filter(|old| old.position < position) {
+        // It lacks events, such as forgettings, and may not take them: nobody is to promote it again.
+        generation::mark_failed(&transaction, old.generation).await?;
+        left_behind = true;
+    }
     commit_and_announce(transaction).await?;
-    Ok(Promoted { position, reservations, compared, digests })
+    Ok(Promoted { position, reservations, compared, digests, left_behind })
 }
 
 /// Checks that new generations lack no event that the live ones have, which may have been retried meanwhile.
@@ -116,12 +127,13 @@ fn serving_after(live: &[GenerationStatus], new: &[Generation], position: Positi
     new.iter().copied().chain(others.map(|status| status.generation)).collect()
 }
 
-/// Waits until the live views have reached the position of the new generations.
+/// Waits until the live views that can be written have reached the position of the new generations. A view that cannot is
+/// compared with nothing, and its rebuild is the way out.
 async fn wait_for_live(rebuild: &Rebuild, position: Position) -> Result<(), ViewError> {
     let mut client = rebuild.client().await?;
     let have_reached = |statuses: &[GenerationStatus]| {
         let mut live = statuses.iter().filter(|status| status.state == GenerationState::Live);
-        Ok(live.all(|status| status.position >= position).then_some(()))
+        Ok(live.all(|status| status.position >= position || status.lasting_failure().is_some()).then_some(()))
     };
     let (_, reached) = settled_snapshot(&mut client, LIVE_WAIT, have_reached).await?;
     let what = "the live views to catch up; is `daybook serve` running?";

@@ -234,6 +234,10 @@ impl Metrics {
         self.views.set_parked(model, events);
     }
 
+    pub(crate) fn set_failing(&self, live: &[GenerationStatus]) {
+        self.views.set_failing(live);
+    }
+
     pub(crate) fn set_log_connection(&self, connection: Connection) {
         let adapter = Adapter { adapter: connection.adapter };
         self.log_up.get_or_create(&adapter).set(connection.is_up.into());

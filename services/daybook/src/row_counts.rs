@@ -3,7 +3,6 @@
 use daybook_projections::Generation;
 use deadpool_postgres::GenericClient;
 use serde::Serialize;
-use tokio_postgres::error::SqlState;
 
 /// Rows of a view's main tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -14,7 +13,7 @@ pub(crate) struct RowCounts {
 }
 
 impl RowCounts {
-    /// Counts at one moment; none if the tables were dropped or are being built.
+    /// Counts at one moment; none if the tables were dropped, are being built, or cannot be read.
     pub(crate) async fn read(
         client: &impl GenericClient,
         generation: Generation,
@@ -26,7 +25,7 @@ impl RowCounts {
                 (SELECT count(*) FROM {schema}.reservations)"
         );
         let row = match client.query_one(&counts, &[]).await {
-            Err(error) if is_missing_table(&error) => return Ok(None),
+            Err(error) if error.as_db_error().is_some() => return Ok(None),
             outcome => outcome?,
         };
         Ok(Some(Self {
@@ -35,9 +34,4 @@ impl RowCounts {
             reservations: row.try_get(2)?,
         }))
     }
-}
-
-fn is_missing_table(error: &tokio_postgres::Error) -> bool {
-    let missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
-    error.code().is_some_and(|code| missing.contains(code))
 }

@@ -224,7 +224,7 @@ impl Backend {
     /// Waits until all live views have reached a position, and returns their status.
     ///
     /// # Errors
-    /// [`ViewError::TimedOut`] if that takes longer than [`VIEWS_PATIENCE`].
+    /// [`ViewError::TimedOut`] if that takes longer than [`VIEWS_PATIENCE`], or [`ViewError::NotWritable`].
     pub async fn views_at(&self, position: Position) -> anyhow::Result<Vec<GenerationStatus>> {
         let deadline = Instant::now() + VIEWS_PATIENCE;
         loop {
@@ -232,6 +232,9 @@ impl Backend {
             if live.iter().all(|status| status.position >= position) {
                 return Ok(live);
             }
+            live.iter()
+                .filter(|status| status.position < position)
+                .try_for_each(GenerationStatus::check_writable)?;
             if Instant::now() >= deadline {
                 let what =
                     "the views to show the change, which is recorded; `daybook status` shows their lag";

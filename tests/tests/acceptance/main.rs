@@ -5,6 +5,7 @@
 mod attacks;
 mod audit;
 mod backups;
+mod broken_views;
 mod checklist;
 mod client;
 mod clocks;

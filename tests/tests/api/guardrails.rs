@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{get, send, send_json, set_share, staff_request};
+use crate::client::{book, form, get, send, send_json, set_share, staff_request};
 
 const GUARDRAILS: &str = "/api/admin/guardrails";
 
@@ -336,6 +336,25 @@ async fn guardrails_never_end_or_repeat_a_rollback() {
     windows_pass(&app, 2).await;
     assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], true);
     assert_eq!(routing_events(&app).await.len(), events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_not_rolled_back_to_a_view_that_cannot_be_written() {
+    let app = guarded_app(0.0).await;
+    set_share(&app, 25.0).await;
+    let client = app.clinic.database.connect().await.unwrap();
+    client.batch_execute("ALTER TABLE legacy_1.day_digests RENAME TO away").await.unwrap();
+    book(&app, &form()).await.ok();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    client.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
+    for _ in 0..4 {
+        assert_ne!(round(&app).await, 0);
+        windows_pass(&app, 1).await;
+    }
+    assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
+    client.batch_execute("ALTER TABLE legacy_1.away RENAME TO day_digests").await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
+    rolled_back(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

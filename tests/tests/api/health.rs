@@ -6,7 +6,9 @@ use daybook_projections::LagRule;
 use daybook_tests::app::{App, JWT_SECRET, METRICS_TOKEN, narrow_token, spawn_app, token};
 use serde_json::json;
 
-use crate::client::{app_on, app_that_falls_behind, book, form, form_with, send, set_share};
+use crate::client::{
+    app_on, app_that_falls_behind, book, form, form_with, get, reservation_id, send, set_share,
+};
 
 async fn metrics(app: &App) -> String {
     app.metrics().await.unwrap()
@@ -99,19 +101,74 @@ async fn a_process_without_a_table_that_it_needs_is_not_ready() {
     let app = app_on("legacy").await;
     let mut client = app.clinic.database.connect().await.unwrap();
     let reason = async || send(app.get("/readyz")).await.json["checks"]["tables"]["reason"].clone();
-    for table in ["privacy.keys", "control.leader", "control.generations", "dynamic_1.day_digests"] {
+    for table in ["privacy.keys", "control.leader", "control.generations", "legacy_1.day_digests"] {
         let name = table.split_once('.').unwrap().1;
         client.batch_execute(&format!("ALTER TABLE {table} RENAME TO away")).await.unwrap();
         assert_eq!(reason().await, "a table that bookings or views need cannot be read", "{table}");
         let back = table.replace(name, "away");
         client.batch_execute(&format!("ALTER TABLE {back} RENAME TO {name}")).await.unwrap();
     }
+    client.batch_execute("ALTER TABLE dynamic_1.day_digests RENAME TO away").await.unwrap();
+    assert_eq!(reason().await, json!(null), "nobody reads this view");
     let locked = client.transaction().await.unwrap();
     locked.batch_execute("LOCK privacy.keys IN ACCESS EXCLUSIVE MODE").await.unwrap();
     assert_eq!(reason().await, "a table that bookings or views need did not answer in time");
     locked.rollback().await.unwrap();
     until_readyz_is(&app, 200).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unread_view_that_cannot_be_written_is_named_and_stops_nothing() {
+    for (read, broken) in [("legacy", "dynamic"), ("dynamic", "legacy")] {
+        let app = app_on(read).await;
+        let client = app.clinic.database.connect().await.unwrap();
+        let break_it = format!("ALTER TABLE {broken}_1.reservations RENAME TO away");
+        client.batch_execute(&break_it).await.unwrap();
+        let booked = book(&app, &form()).await.ok();
+        let path = format!("/api/reservations/{}", reservation_id(&booked));
+        get(&app, &path).await.ok();
+        tokio::time::sleep(SOON).await;
+        let ready = send(app.get("/readyz")).await.ok();
+        let failing = &ready.json["checks"][broken]["writeFailure"];
+        assert_eq!((&failing["sqlstate"], &failing["servesReads"]), (&json!("42P01"), &json!(false)));
+        let cause = format!("relation \"{broken}_1.reservations\" does not exist");
+        assert_eq!((&failing["cause"], &failing["next"]), (&json!(cause), &json!("daybook status")));
+        assert_eq!(ready.json["checks"][read]["health"], "current", "{}", ready.json);
+        let line = format!(r#"daybook_view_write_failing{{model="{broken}",sqlstate="42P01"}} 1"#);
+        assert!(metrics(&app).await.contains(&line), "{line}");
+        let mend_it = format!("ALTER TABLE {broken}_1.away RENAME TO reservations");
+        client.batch_execute(&mend_it).await.unwrap();
+        app.clinic.wait_for_views().await.unwrap();
+        tokio::time::sleep(SOON).await;
+        assert!(send(app.get("/readyz")).await.ok().json["checks"].get(broken).is_none());
+        assert!(!metrics(&app).await.contains("daybook_view_write_failing{"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_view_cannot_be_written_is_not_ready_until_reads_go_elsewhere() {
+    let app = app_on("dynamic").await;
+    let client = app.clinic.database.connect().await.unwrap();
+    let closed = "ALTER TABLE dynamic_1.reservations ADD CONSTRAINT closed CHECK (false) NOT VALID";
+    client.batch_execute(closed).await.unwrap();
+    let booked = book(&app, &form()).await.ok();
+    tokio::time::sleep(SOON).await;
+    let not_ready = send(app.get("/readyz")).await;
+    let dynamic = &not_ready.json["checks"]["dynamic"];
+    assert_eq!((not_ready.status.as_u16(), &dynamic["ok"]), (503, &json!(false)), "{dynamic}");
+    assert_eq!(dynamic["reason"], "the view cannot be written");
+    let failing = &dynamic["writeFailure"];
+    assert_eq!((&failing["sqlstate"], &failing["servesReads"]), (&json!("23514"), &json!(true)));
+    assert_eq!(failing["cause"], "a value does not fit the constraint \"closed\"");
+    set_share(&app, 0.0).await;
+    until_readyz_is(&app, 200).await;
+    get(&app, &format!("/api/reservations/{}", reservation_id(&booked))).await.ok();
+    client.batch_execute("ALTER TABLE dynamic_1.reservations DROP CONSTRAINT closed").await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
+}
+
+/// How soon a view that cannot be written has to be named.
+const SOON: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Waits until `/readyz` responds with this status.
 async fn until_readyz_is(app: &App, status: u16) {

@@ -7,3 +7,4 @@ mod live;
 mod poison;
 mod rebuilding;
 mod retries;
+mod unwritable;

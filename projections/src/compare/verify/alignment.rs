@@ -54,18 +54,22 @@ fn check_fold_version(side: &GenerationStatus) -> Result<(), ViewError> {
     if version == FOLD_VERSION { Ok(()) } else { Err(ViewError::OtherRules { generation, version }) }
 }
 
-/// Only live generations advance. If the one behind is not live, the two never reach one position.
+/// Only live generations that can be written advance. Otherwise the two never reach one position.
 fn align([left, right]: [&GenerationStatus; 2], head: Position) -> Result<Option<ComparedPair>, ViewError> {
     let advances = |side: &GenerationStatus| side.state == GenerationState::Live;
     if left.position == right.position {
         // A generation that does not advance fixes the position of the comparison.
         let is_late = advances(left) && advances(right) && left.position < head;
+        if is_late {
+            left.check_writable().and_then(|()| right.check_writable())?;
+            return Ok(None);
+        }
         let generations = [left.generation, right.generation];
-        return Ok((!is_late).then_some(ComparedPair { generations, position: left.position }));
+        return Ok(Some(ComparedPair { generations, position: left.position }));
     }
     let (behind, ahead) = if left.position < right.position { (left, right) } else { (right, left) };
     if advances(behind) {
-        return Ok(None);
+        return behind.check_writable().map(|()| None);
     }
     Err(ViewError::Apart {
         behind: behind.generation,

@@ -18,6 +18,10 @@ const STANDBY_PAUSE: Duration = Duration::from_millis(500);
 /// Pause before the next attempt after ending a silent leader's session.
 const RELEASE_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a batch waits for a lock of somebody else, until the other view goes on without this one. Waiting to commit has
+/// no limit, see [`crate::control::notify::commit_and_announce`].
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '250ms'";
+
 /// Locks the epoch until the transaction ends. Heartbeats do not change the key, so they pass; raising the epoch waits
 /// for the batch in progress.
 const FENCE: &str = "SELECT FROM control.leader WHERE epoch = $1 FOR KEY SHARE";
@@ -85,6 +89,7 @@ impl Candidate {
             .await?;
         let epoch = Epoch::from_sql(row.try_get(0)?);
         transaction.commit().await?;
+        self.0.batch_execute(LOCK_TIMEOUT).await?;
         Ok(Session { client: self.0, epoch })
     }
 }
@@ -100,6 +105,11 @@ impl Session {
     /// Its epoch.
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Forgets its prepared statements, which may be those for tables as they were.
+    pub(crate) fn forget_statements(&self) {
+        self.client.statement_cache.clear();
     }
 
     /// Begins a transaction that commits before the next leader's epoch or not at all.

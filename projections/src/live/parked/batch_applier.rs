@@ -1,9 +1,9 @@
 //! Applies a batch to one generation and separates the events that cannot be applied.
 //!
 //! When PostgreSQL rejects a value, it does not say which event it came from. The batch is then applied again in parts,
-//! each with a savepoint, until the event is found. Whether any other failure is an event's fault shows in what the view
-//! still takes: it is if the same event fails twice while the view's own rows can be written again. A lost connection,
-//! an outage or another leader ends the batch: these are no event's fault and must never park one.
+//! each with a savepoint, until the event is found. It is parked only if the view takes other writes: a missing table, a
+//! new constraint or a lost permission is no event's fault, whatever the SQLSTATE. Any other failure than a rejected value
+//! parks an event only if it fails twice. A lost connection, an outage or another leader ends the batch and never parks one.
 
 use std::panic::AssertUnwindSafe;
 
@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 
 use super::MAX_PARKED;
 use super::records::{self, ParkingEntry};
+use super::writability;
 use crate::control::error::{ViewError, describe};
 use crate::control::ids::{BlockingKey, Generation};
 use crate::projection::blocked_keys::BlockedKeys;
@@ -43,12 +44,14 @@ pub(crate) struct BatchApplier {
     reference: Reference,
     blocked: BlockedKeys,
     entries: Vec<ParkingEntry>,
+    /// Whether the view has been seen to take writes.
+    is_writable: bool,
 }
 
 impl BatchApplier {
     /// For a generation with this reference data and these blocked keys.
     pub(crate) const fn new(generation: Generation, reference: Reference, blocked: BlockedKeys) -> Self {
-        Self { generation, reference, blocked, entries: Vec::new() }
+        Self { generation, reference, blocked, entries: Vec::new(), is_writable: false }
     }
 
     /// For a generation with this many parked events.
@@ -83,10 +86,13 @@ impl BatchApplier {
             if mode == Mode::Parts && !error.is_an_events() {
                 return Err(error);
             }
-            let is_certain = error.is_an_events();
+            let (is_certain, is_panic) = (error.is_an_events(), matches!(error, ViewError::Panicked));
             let fault = error.as_fault().ok_or(error)?;
             if let [event] = *part {
-                if is_certain || self.fails_alone(transaction, event).await? {
+                if !is_panic {
+                    self.check_writable(transaction, event).await?;
+                }
+                if is_certain || self.fails_again(transaction, event).await? {
                     self.park_event(event, describe(&fault));
                 }
             } else {
@@ -114,26 +120,40 @@ impl BatchApplier {
         Ok(applied)
     }
 
-    /// Whether an event fails again, alone. If not, it is applied now.
+    /// Checks, once a batch, that the view takes writes other than those of an event.
     ///
     /// # Errors
-    /// The view does not even take the rows that it has, so the event is not the cause.
-    async fn fails_alone(
+    /// It takes none, so the event is not the cause.
+    async fn check_writable(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        event: &InterpretedEvent<'_>,
+    ) -> Result<(), ViewError> {
+        if self.is_writable {
+            return Ok(());
+        }
+        let savepoint = transaction.transaction().await?;
+        let other_than = event.blocking_key.as_ref().map_or("", BlockingKey::as_str);
+        let (generation, reference) = (self.generation, &self.reference);
+        match generation.model {
+            ReadModel::Legacy => {
+                writability::check::<LegacyRow>(&savepoint, generation, reference, other_than).await?;
+            }
+            ReadModel::Dynamic => {
+                writability::check::<DynamicRow>(&savepoint, generation, reference, other_than).await?;
+            }
+        }
+        savepoint.rollback().await?;
+        self.is_writable = true;
+        Ok(())
+    }
+
+    /// Whether an event fails again, alone. If not, it is applied now.
+    async fn fails_again(
         &mut self,
         transaction: &mut Transaction<'_>,
         event: &InterpretedEvent<'_>,
     ) -> Result<bool, ViewError> {
-        let savepoint = transaction.transaction().await?;
-        let other_than = event.blocking_key.as_ref().map_or("", BlockingKey::as_str);
-        match self.generation.model {
-            ReadModel::Legacy => {
-                rows::rewrite::<LegacyRow>(&savepoint, self.generation, &self.reference, other_than).await?;
-            }
-            ReadModel::Dynamic => {
-                rows::rewrite::<DynamicRow>(&savepoint, self.generation, &self.reference, other_than).await?;
-            }
-        }
-        savepoint.rollback().await?;
         match self.try_apply(transaction, &[event]).await? {
             Ok(()) => Ok(false),
             Err(error) if error.as_fault().is_some() => Ok(true),

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::control::error::{ViewError, describe};
-use crate::control::generation;
+use crate::control::generation::{self, GenerationStatus};
 use crate::control::leader::Role;
 use crate::rebuild::Rebuild;
 
@@ -46,8 +46,9 @@ impl Rebuild {
     async fn complete_once(&self, grace: Duration) -> Result<(), ViewError> {
         let head = self.log.head().await?;
         sleep(grace).await;
-        // Until a live view has applied a forgetting, a promotion may make a kept one of it.
-        while generation::live(&self.client().await?).await?.iter().any(|live| live.position < head) {
+        // Until a live view has applied a forgetting, a promotion may make a kept one of it: not of a view that cannot be written.
+        let is_late = |live: &GenerationStatus| live.position < head && live.lasting_failure().is_none();
+        while generation::live(&self.client().await?).await?.iter().any(is_late) {
             sleep(VIEWS_PAUSE).await;
         }
         let erased = self.erase_forgotten().await?;

@@ -32,9 +32,11 @@ pub(crate) async fn metrics(state: web::Data<State>, request: HttpRequest) -> Re
     if let Ok(Ok(building)) = tokio::time::timeout(LAG_DEADLINE, state.router.views().building()).await {
         state.metrics.set_building(building);
     }
-    for view in state.router.views().serving().live() {
+    let serving = state.router.views().serving();
+    for view in serving.live() {
         state.metrics.set_parked(view.generation.model, view.parked);
     }
+    state.metrics.set_failing(serving.live());
     state.metrics.set_log_connection(state.log.connection());
     let text = state.metrics.text().map_err(|error| Problem::caused(Code::Internal, error))?;
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(text))

@@ -1,15 +1,17 @@
 //! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends, the tables that bookings and views
 //! need can be read, the clock of this machine is that of the database, and every view that requests can be routed to can be
-//! read, is up to date or advancing, and waits for no parked event of the hours or the catalog.
+//! read, is up to date or advancing, can be written, and waits for no parked event of the hours or the catalog. A view that no
+//! request is routed to is only named, if it cannot be written.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
+use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RolloutPercentage, Routing};
 use daybook_event_log::{Connection, Position};
-use daybook_projections::{ClockDifference, Lag, LagRule, ViewError, ViewHealth, describe};
+use daybook_projections::{ClockDifference, Lag, LagRule, ViewError, ViewHealth, WriteFailure, describe};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -38,6 +40,8 @@ struct Check {
     connection: Option<Connection>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     parked: Option<ParkedReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_failure: Option<WriteFailureReport>,
     /// Seconds by which the clock of this machine is ahead of the database's.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock_ahead_seconds: Option<ClockDifference>,
@@ -56,6 +60,28 @@ struct ParkedReport {
     held_up_streams: Vec<String>,
     next: &'static str,
 }
+
+/// Why a view cannot be written. It says nothing of a row or an event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WriteFailureReport {
+    cause: Box<str>,
+    sqlstate: Option<Box<str>>,
+    since: DateTime<Utc>,
+    /// Whether requests can be routed to the view. If not, the process is ready.
+    serves_reads: bool,
+    next: &'static str,
+}
+
+impl WriteFailureReport {
+    fn new(failure: &WriteFailure, serves_reads: bool) -> Self {
+        let WriteFailure { cause, sqlstate, since, seconds: _ } = failure.clone();
+        Self { cause, sqlstate, since, serves_reads, next: NEXT_IF_FAILING }
+    }
+}
+
+/// The command that shows a view that cannot be written, and how to go on.
+const NEXT_IF_FAILING: &str = "daybook status";
 
 /// The command that shows parked events and how to go on.
 const NEXT: &str = "daybook projection parked list";
@@ -79,6 +105,7 @@ impl Check {
         lag: None,
         connection: None,
         parked: None,
+        write_failure: None,
         clock_ahead_seconds: None,
         reason: None,
     };
@@ -91,9 +118,11 @@ impl Check {
 /// Reports the result of each check. The cause of a failure goes to the log, never into the response.
 pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let models = routable(&state.router.routing());
-    let views = join_all(models.into_iter().map(async |model| (model.as_str(), view(&state, model).await)));
-    let (log, tables, clock, views) = tokio::join!(log(&state), tables(&state), clock(&state), views);
-    let mut checks: BTreeMap<_, _> = views.into_iter().collect();
+    let views = join_all(models.iter().map(async |model| (model.as_str(), view(&state, *model).await)));
+    let (log, tables, clock, views) =
+        tokio::join!(log(&state), tables(&state, &models), clock(&state), views);
+    let mut checks: BTreeMap<_, _> = unread(&state, &models).collect();
+    checks.extend(views);
     checks.extend([("log", log), ("tables", tables), ("clock", clock)]);
     let ready = checks.values().all(|check| check.ok);
     let status = if ready { "ready" } else { "not ready" };
@@ -141,8 +170,8 @@ async fn log(state: &State) -> Check {
     Check { connection: Some(state.log.connection()), ..check }
 }
 
-async fn tables(state: &State) -> Check {
-    match tokio::time::timeout(CHECK_DEADLINE, state.router.views().check_tables()).await {
+async fn tables(state: &State, models: &[ReadModel]) -> Check {
+    match tokio::time::timeout(CHECK_DEADLINE, state.router.views().check_tables(models)).await {
         Ok(Ok(())) => Check { ok: true, ..Check::FAILED },
         Ok(Err(error)) => {
             tracing::warn!(error = %describe(&error), "a table that bookings or views need cannot be read");
@@ -170,7 +199,29 @@ async fn clock(state: &State) -> Check {
     }
 }
 
+/// Views that no request is routed to and that cannot be written.
+fn unread(state: &State, read: &[ReadModel]) -> impl Iterator<Item = (&'static str, Check)> {
+    let serving = state.router.views().serving();
+    let failing = |model: ReadModel| {
+        let report = WriteFailureReport::new(serving.get(model)?.write_failure.as_ref()?, false);
+        Some((model.as_str(), Check { ok: true, write_failure: Some(report), ..Check::FAILED }))
+    };
+    let unread = ReadModel::ALL.into_iter().filter(|model| !read.contains(model));
+    unread.filter_map(failing).collect::<Vec<_>>().into_iter()
+}
+
+/// Checks a view that requests can be routed to.
 async fn view(state: &State, model: ReadModel) -> Check {
+    let check = check_view(state, model).await;
+    let serving = state.router.views().serving();
+    let Some(status) = serving.get(model) else { return check };
+    let is_lasting = status.lasting_failure().is_some();
+    let reason = check.reason.or(is_lasting.then_some("the view cannot be written"));
+    let write_failure = status.write_failure.as_ref().map(|failure| WriteFailureReport::new(failure, true));
+    Check { ok: reason.is_none(), reason, write_failure, ..check }
+}
+
+async fn check_view(state: &State, model: ReadModel) -> Check {
     let (views, now) = (state.router.views(), state.clock.now());
     let checks = async {
         if let Some(status) = views.serving().get(model) {

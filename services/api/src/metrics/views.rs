@@ -39,6 +39,13 @@ struct Phase {
     phase: String,
 }
 
+/// `sqlstate` is one of PostgreSQL's codes, or `none`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    model: &'static str,
+    sqlstate: String,
+}
+
 /// The metrics of the views.
 #[derive(Debug, Default)]
 pub(super) struct ViewMetrics {
@@ -47,6 +54,7 @@ pub(super) struct ViewMetrics {
     still: Family<View, Seconds>,
     position: Family<View, Gauge>,
     parked: Family<View, Gauge>,
+    failing: Family<Failure, Gauge>,
     phase: Family<Phase, Gauge>,
     rebuilt: Family<View, Gauge>,
     pub(super) batches: BatchMetrics,
@@ -63,6 +71,8 @@ impl ViewMetrics {
         registry.register("view_position", "Position that a view has reached", self.position.clone());
         let parked = "Parked events of a view, including those that wait behind them";
         registry.register("view_parked_events", parked, self.parked.clone());
+        let failing = "1 for a view that cannot be written; absent if all can";
+        registry.register("view_write_failing", failing, self.failing.clone());
         let phase = "1 for the current phase of a rebuild; absent if none is in progress";
         registry.register("rebuild_phase", phase, self.phase.clone());
         registry.register("rebuild_events", "Events that a rebuild has read", self.rebuilt.clone());
@@ -89,6 +99,17 @@ impl ViewMetrics {
 
     pub(super) fn set_parked(&self, model: ReadModel, events: u64) {
         self.parked.get_or_create(&View::from(model)).set(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    /// Replaces the failures to write the live views.
+    pub(super) fn set_failing(&self, live: &[GenerationStatus]) {
+        self.failing.clear();
+        for status in live {
+            let Some(failure) = &status.write_failure else { continue };
+            let sqlstate = failure.sqlstate.as_deref().unwrap_or("none").to_owned();
+            let failure = Failure { model: status.generation.model.as_str(), sqlstate };
+            self.failing.get_or_create(&failure).set(1);
+        }
     }
 
     /// Replaces the figures of all rebuilds.

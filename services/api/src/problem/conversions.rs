@@ -224,6 +224,7 @@ impl From<ViewError> for Problem {
             | ViewError::Unanswered { .. }
             | ViewError::Log(_)
             | ViewError::NotLive { .. }
+            | ViewError::NotWritable { .. }
             | ViewError::Retired { .. } => (Code::Unavailable, Some(UNAVAILABLE_PAUSE)),
             ViewError::Vault(_)
             | ViewError::Event { .. }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::binary::BrokenCopy;
 use crate::port::{AppendError, InvalidAppend, ReadError};
@@ -54,8 +54,24 @@ impl From<tokio_postgres::Error> for PostgresError {
             return Self::Connection(error);
         };
         let code = refusal.code().clone();
-        let message = if is_about_values(&code) { "a value does not fit" } else { refusal.message() };
-        Self::Refused { code, message: message.to_owned() }
+        let message = message_without_values(refusal);
+        Self::Refused { code, message }
+    }
+}
+
+/// The server's message, unless it could quote a value. Names of columns and constraints are no values.
+fn message_without_values(refusal: &DbError) -> String {
+    if is_about_values(refusal.code()) {
+        return match (refusal.constraint(), refusal.column()) {
+            (Some(constraint), _) => format!("a value does not fit the constraint \"{constraint}\""),
+            (None, Some(column)) => format!("a value does not fit the column \"{column}\""),
+            (None, None) => "a value does not fit".to_owned(),
+        };
+    }
+    // A function says what its author likes. Its language is named in every language of the server.
+    match refusal.where_() {
+        Some(context) if context.contains("PL/") => "a function or trigger failed".to_owned(),
+        Some(_) | None => refusal.message().to_owned(),
     }
 }
 

@@ -11,13 +11,16 @@ use daybook_projections::control::ids::{Generation, GenerationState};
 #[derive(Debug, Clone)]
 pub(super) struct LiveViews {
     statuses: Vec<GenerationStatus>,
+    /// Live generations that cannot be written. For gates they do not count as live.
+    failing: Vec<GenerationStatus>,
     in_use: Vec<ReadModel>,
 }
 
 impl LiveViews {
     pub(super) fn from_statuses(statuses: &[GenerationStatus], routing: &Routing) -> Self {
-        let live = statuses.iter().filter(|status| status.state == GenerationState::Live);
-        Self { statuses: live.cloned().collect(), in_use: routing.in_use().collect() }
+        let live = statuses.iter().filter(|status| status.state == GenerationState::Live).cloned();
+        let (failing, statuses) = live.partition(|status| status.lasting_failure().is_some());
+        Self { statuses, failing, in_use: routing.in_use().collect() }
     }
 
     /// The live generation of a view; none if the view is retired.
@@ -40,10 +43,12 @@ impl LiveViews {
     }
 
     pub(super) fn describe_missing(&self, model: ReadModel) -> String {
-        match self.in_use.contains(&model) {
-            true => ViewError::NotLive { model }.to_string(),
-            false => ViewError::Retired { model }.to_string(),
+        if !self.in_use.contains(&model) {
+            return ViewError::Retired { model }.to_string();
         }
+        let failing = self.failing.iter().find(|status| status.generation.model == model);
+        let failure = failing.and_then(|status| status.check_writable().err());
+        failure.unwrap_or(ViewError::NotLive { model }).to_string()
     }
 
     /// Whether all views in use have reached the head, at the same position.

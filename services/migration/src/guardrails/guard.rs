@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use daybook_commands::{Commands, Origin};
-use daybook_domain::Actor;
 use daybook_domain::routing::{
     Breach, Guardrail, GuardrailTripped, GuardrailVerdict, Limits, ReadStats, RolloutHistory, RoutingCommand,
     evaluate,
 };
+use daybook_domain::{Actor, ReadModel};
 use daybook_projections::{Router, ViewError, describe};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -151,6 +151,14 @@ impl Guard {
         // rollback by this process before the router does.
         let is_another = self.router.history().place != history.place;
         if is_another || !self.commands.routing().is_guarded() {
+            return;
+        }
+        // Reads would go back to a view that stands still.
+        if let Some(status) = self.router.views().serving().get(ReadModel::Legacy)
+            && let Err(error) = status.check_writable()
+        {
+            let guardrail = breach.guardrail.as_str();
+            tracing::error!(guardrail, %error, "a guardrail tripped, but reads are not rolled back to a view that cannot be written");
             return;
         }
         let (guardrail, found, limit) = (breach.guardrail.as_str(), &breach.found, &breach.limit);

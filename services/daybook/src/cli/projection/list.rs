@@ -102,10 +102,13 @@ fn table(generations: &[GenerationStatus], zone: ClinicZone) -> String {
     table.to_string()
 }
 
-/// The name of a past generation, or the progress of one that is being built.
+/// The name of a past generation, the progress of one that is being built, or why one cannot be written.
 fn remark(status: &GenerationStatus) -> String {
     if let Some(name) = &status.name {
         return name.to_string();
+    }
+    if let (GenerationState::Live, Some(failure)) = (status.state, &status.write_failure) {
+        return format!("cannot be written: {}", failure.describe());
     }
     match (status.state, &status.phase, status.events) {
         (GenerationState::Building, Some(phase), Some(events)) => {

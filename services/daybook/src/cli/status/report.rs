@@ -122,6 +122,10 @@ impl Report {
             put("");
             put(&self.table().to_string());
         }
+        for failing in self.views.iter().filter_map(View::describe_failure) {
+            put("");
+            put(&wrap(&failing));
+        }
         if let Some(parked) = describe_parked(&self.parked_events) {
             put("");
             put(&parked);
@@ -180,6 +184,19 @@ impl Listening {
 }
 
 impl View {
+    /// Why it cannot be written, and the way out.
+    fn describe_failure(&self) -> Option<String> {
+        let GenerationStatus { generation, write_failure, .. } = &self.status;
+        let failure = write_failure.as_ref()?;
+        Some(format!(
+            "{generation} has not been written for {}: {}.\nThe other view goes on without it, and it catches up once it can be \
+             written.\nNext: fix that, or run daybook projection rebuild {}",
+            seconds(failure.seconds),
+            failure.describe(),
+            generation.model
+        ))
+    }
+
     fn cells(&self) -> Vec<String> {
         let lag = self.keeping_up.as_ref().map_or_else(|| "-".to_owned(), KeepingUp::describe);
         let mut cells = vec![
@@ -192,7 +209,7 @@ impl View {
         let counts = self.counts.map(|counts| [counts.services, counts.clinic_hours, counts.reservations]);
         match counts {
             Some(counts) => cells.extend(counts.map(|count| grouped(count.unsigned_abs()))),
-            None => cells.push("no tables".to_owned()),
+            None => cells.push("not readable".to_owned()),
         }
         cells
     }

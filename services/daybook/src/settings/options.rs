@@ -26,7 +26,7 @@ pub struct Options {
     )]
     pub trusted_proxies: Option<String>,
 
-    /// Origins whose web pages may use the public routes from a browser (CORS), such as https://booking.example, separated by
+    /// Origins whose web pages may use the public routes from a browser (CORS), such as `https://booking.example`, separated by
     /// commas; the service then refuses other pages' requests [default: none, and nothing is refused]
     #[arg(
         long,

@@ -115,7 +115,8 @@ impl Check {
     }
 }
 
-/// Reports the result of each check. The cause of a failure goes to the log, never into the response.
+/// Reports the result of each check. The cause of a failure goes to the log and not into the response, except why a view
+/// cannot be written: an operator has to change that in the database.
 pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let models = routable(&state.router.routing());
     let views = join_all(models.iter().map(async |model| (model.as_str(), view(&state, *model).await)));

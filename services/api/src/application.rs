@@ -11,7 +11,7 @@ use actix_http::HttpService;
 use actix_server::GracefulShutdownSignal;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::{AppConfig, Server, ServerHandle};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use tokio::net::TcpSocket;
@@ -162,7 +162,8 @@ fn http_service(
     Error = actix_http::error::DispatchError,
     InitError = (),
 > {
-    let cors = state.settings.allowed_origins.clone().cors();
+    let origins = state.settings.allowed_origins.clone();
+    let cors = Condition::new(!origins.is_empty(), origins.cors());
     let app = App::new().app_data(state).wrap(from_fn(middleware::handle)).wrap(cors);
     let app = app.configure(routes::configure);
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());

@@ -43,14 +43,13 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Endpoint {
-    /// The endpoint of a path that has been decoded, as the router compares it.
+    /// The endpoint of a path that has been decoded, as the router compares it. Each request is looked up, so it compares whole
+    /// templates: only one has a parameter.
     pub(crate) fn at(path: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|endpoint| match endpoint.template().split_once("{id}") {
-            Some((before, _)) => {
-                path.strip_prefix(before).is_some_and(|id| !id.is_empty() && !id.contains('/'))
-            }
-            None => endpoint.template() == path,
-        })
+        let is_id = |id: &str| !id.is_empty() && !id.contains('/');
+        let of_reservation = || path.strip_prefix("/api/reservations/").filter(|id| is_id(id));
+        let exact = Self::ALL.iter().copied().find(|endpoint| endpoint.template() == path);
+        exact.or_else(|| of_reservation().map(|_| Self::Reservation))
     }
 
     /// Whether it is always answered, even under overload.

@@ -153,9 +153,8 @@ impl RequestMiddleware {
     /// Names the allowed methods where the client asked for them or for another one.
     fn list_methods(&self, response: &mut ServiceResponse, endpoint: Endpoint) {
         let is_wrong = response.status() == StatusCode::METHOD_NOT_ALLOWED;
-        let methods = HeaderValue::try_from(format!("{}, OPTIONS", endpoint.methods()));
-        if let Ok(methods) = methods
-            && (is_wrong || self.method == "OPTIONS")
+        if (is_wrong || self.method == "OPTIONS")
+            && let Ok(methods) = HeaderValue::try_from(format!("{}, OPTIONS", endpoint.methods()))
         {
             response.headers_mut().insert(header::ALLOW, methods);
         }

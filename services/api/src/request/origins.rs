@@ -63,6 +63,11 @@ fn parse(text: &str) -> Option<Box<str>> {
 }
 
 impl AllowedOrigins {
+    /// Whether there is no list.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Answers preflight requests, and names the page in the answers that it may read.
     pub(crate) fn cors(self) -> Cors {
         Cors::default()
@@ -76,7 +81,7 @@ impl AllowedOrigins {
 
     /// Whether a page that is not on the list asks a public route, whose answer its browser would not let it read.
     pub(crate) fn refuses(&self, request: &HttpRequest) -> bool {
-        let origin = request.headers().get(header::ORIGIN).filter(|_| !self.0.is_empty());
+        let origin = request.headers().get(header::ORIGIN).filter(|_| !self.is_empty());
         let is_foreign = origin.is_some_and(|origin| !self.contains(origin) && !is_own(origin, request));
         is_foreign && Endpoint::at(request.match_info().as_str()).is_some_and(Endpoint::is_public)
     }

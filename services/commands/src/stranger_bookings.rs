@@ -176,6 +176,11 @@ impl StrangerBookings {
         Ok(Self { bounds, counts, follower })
     }
 
+    /// A change that this process appended has closed a booking. Its place is free at once, not when following gets there.
+    pub(crate) fn close(&self, reservation: &ReservationId) {
+        self.counts.index().remove(reservation);
+    }
+
     /// Counts a request, and says which bounds a new booking would exceed.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ fn preflight(app: &App, origin: &str, path: &str) -> RequestBuilder {
     let request = app.request(Method::OPTIONS, path).header("origin", origin);
     request
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "content-type,idempotency-key")
+        .header("access-control-request-headers", "content-type,idempotency-key,x-request-id")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,8 @@ async fn every_response_forbids_sniffing_and_storing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_method_gets_the_allowed_ones() {
     let app = spawn_app().await.unwrap();
+    let unknown = app.request(Method::OPTIONS, "/nothing").send().await.unwrap();
+    assert!(unknown.status() == 404 && !unknown.headers().contains_key("allow"));
     for (method, path, allowed) in [
         (Method::GET, "/api/public/reservations", "POST, OPTIONS"),
         (Method::DELETE, "/api/reservations/x", "GET, HEAD, PATCH, OPTIONS"),

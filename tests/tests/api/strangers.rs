@@ -149,6 +149,24 @@ async fn a_patient_has_five_open_bookings_however_many_are_sent_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_the_desk_frees_can_be_booked_at_once() {
+    let app = process(Clinic::open().await.unwrap(), StrangerBounds::default()).await;
+    let own = |day: u32| {
+        form_with(json!({"preferred_date": format!("2026-12-{day:02}"), "preferred_time": "퇴근하고요"}))
+    };
+    let mut last = None;
+    for day in 7..12 {
+        last = Some(book_from(&app, HOME, &own(day)).await.ok());
+    }
+    for day in 14..18 {
+        assert_refused(&app, HOME, &own(day), 409, "PATIENT_LIMIT_REACHED").await;
+        app.clinic.wait_for_views().await.unwrap();
+        reject(&app, last.as_ref().unwrap()).await;
+        last = Some(book_from(&app, HOME, &own(day)).await.ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn neither_a_restart_nor_another_process_forgets_what_is_open() {
     let clinic = Clinic::without_views().await.unwrap();
     let bounds = StrangerBounds { per_patient: 2, ..StrangerBounds::default() };

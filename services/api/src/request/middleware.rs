@@ -153,7 +153,7 @@ impl RequestMiddleware {
     /// Names the allowed methods where the client asked for them or for another one.
     fn list_methods(&self, response: &mut ServiceResponse, endpoint: Endpoint) {
         let is_wrong = response.status() == StatusCode::METHOD_NOT_ALLOWED;
-        if (is_wrong || self.method == "OPTIONS")
+        if (is_wrong || (self.method == "OPTIONS" && endpoint != Endpoint::Unknown))
             && let Ok(methods) = HeaderValue::try_from(format!("{}, OPTIONS", endpoint.methods()))
         {
             response.headers_mut().insert(header::ALLOW, methods);
@@ -173,8 +173,10 @@ impl RequestMiddleware {
     }
 
     fn log_cause(&self, problem: &Problem) {
-        // A refused request has its own metric: a line for each would make an overload worse.
-        if http::status(problem.code()).is_server_error() && problem.code() != Code::Overloaded {
+        // Refused requests are counted: a line for each would make an overload worse, and say nothing without a cause.
+        let is_refused = problem.code() == Code::Overloaded
+            || (problem.code() == Code::Busy && std::error::Error::source(problem).is_none());
+        if http::status(problem.code()).is_server_error() && !is_refused {
             let (request_id, error) = (self.id.uuid(), describe(problem));
             tracing::error!(%request_id, %error, "request failed");
         }

@@ -18,8 +18,9 @@ use crate::response::POSITION;
 const MAX_AGE: usize = 3600;
 
 /// The request headers of booking clients that a browser asks for.
-const SENT: [&str; 6] = [
+const SENT: [&str; 7] = [
     "content-type",
+    "x-request-id",
     "accept-language",
     "idempotency-key",
     "daybook-client",

@@ -269,6 +269,11 @@ impl Commands {
             CommandBatch { commands, new_key: None, shown: Shown::Booking(reservation.clone()), origin };
         let is_empty = batch.commands.is_empty();
         let outcome = booked(reservation.clone(), self.day_schedules().execute(date, batch).await?)?;
+        if !outcome.booking.status.is_open()
+            && let Some(strangers) = self.0.strangers.get()
+        {
+            strangers.close(reservation);
+        }
         // Without a change there is no command that could have checked the version.
         match expected_version.filter(|expected| is_empty && *expected != outcome.booking.version) {
             Some(expected) => {

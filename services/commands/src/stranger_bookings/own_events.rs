@@ -1,7 +1,7 @@
 //! The requests that this process appended itself. It has counted them already, so it need not decode them again.
 //!
 //! An append of several commands has one known position, that of its last event, which may be another command's. So only
-//! events of the type of a request are left out: whoever appends one counts it.
+//! events of the type of a request are left out: the process that appends one counts it.
 
 use std::collections::HashSet;
 
